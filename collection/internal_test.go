@@ -1,0 +1,179 @@
+package collection
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// endless yields a head and then one byte again and again.
+type endless struct {
+	head string
+	left int64
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.head != "" {
+		n := copy(p, e.head)
+		e.head = e.head[n:]
+		return n, nil
+	}
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n := int(min(int64(len(p)), e.left))
+	for i := range p[:n] {
+		p[i] = 'x'
+	}
+	e.left -= int64(n)
+	return n, nil
+}
+
+func TestLineOverTheLimit(t *testing.T) {
+	good := `{"id": "p", "text": ""}` + "\n"
+	in := io.MultiReader(strings.NewReader(good), &endless{head: `{"id": "q", "text": "`, left: 200 << 20}, strings.NewReader("\n"+good))
+	var got []string
+	for l, err := range readLinesFrom(in, "corpus.jsonl", decodePassage) {
+		got = append(got, fmt.Sprintln(l.record.ID, l.number, err))
+	}
+	want := []string{
+		"p 1 <nil>\n",
+		" 2 corpus.jsonl:2: the line is longer than 64 MiB: write one JSON object a line, and split longer texts into passages\n",
+		"p 3 <nil>\n",
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestLineAtTheLimit(t *testing.T) {
+	frame := `{"id":"q","text":""}`
+	in := io.MultiReader(&endless{head: frame[:len(frame)-2], left: int64(MaxLine - len(frame) - 1)}, strings.NewReader(`"}`+"\n"))
+	for l, err := range readLinesFrom(in, "corpus.jsonl", decodePassage) {
+		if err != nil || len(l.raw) != MaxLine-1 || len(l.record.Text) != MaxLine-len(frame)-1 {
+			t.Errorf("%d bytes: %v", len(l.raw), err)
+		}
+	}
+}
+
+// reference decodes an object by encoding/json, which is the oracle here: it
+// accepts more than we do, and reads the same from what both accept.
+func reference(line string) (map[string]json.RawMessage, error) {
+	var raw map[string]json.RawMessage
+	err := json.Unmarshal([]byte(line), &raw)
+	return raw, err
+}
+
+func checkText(t *testing.T, raw map[string]json.RawMessage, name, got string) {
+	t.Helper()
+	var want *string
+	if field, ok := raw[name]; ok {
+		if err := json.Unmarshal(field, &want); err != nil {
+			t.Fatalf("%s: accepted what encoding/json refuses: %v", name, err)
+		}
+	}
+	if want == nil {
+		want = new(string)
+	}
+	if got != *want {
+		t.Fatalf("%s: %q, encoding/json reads %q", name, got, *want)
+	}
+}
+
+func FuzzDecodePassage(f *testing.F) {
+	for _, line := range []string{
+		`{"id":"p","title":"t","text":"x"}`, ` { "id" : "\u00e9\ud83d\ude00\n" , "text":"", "x":[1,-0.5e+3,{"a":null}],"title":null } `,
+		`{"id":"p","text":"\ud83d"}`, `{"id":"p","text":"a`, `{"id":"p","id":"q","text":""}`, `{"ID":"p","text":""}`, `[]`, `{}`, ``, `{"id":"p","text":"",}`,
+		`{"id":"p","text":"` + "\t" + `"}`, `{"id":"p","text":"\x"}`, `{"id":"p","text":""} {}`, `{"id":"p","text":"","n":01}`, `{"id":"p","text":"","n":-}`,
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if !utf8.ValidString(line) {
+			t.Skip("the line reader refuses it")
+		}
+		p, err := decodePassage(line)
+		raw, refErr := reference(line)
+		if err != nil {
+			if err.Error() == "" || !utf8.ValidString(err.Error()) {
+				t.Fatalf("bad message %q", err)
+			}
+			return
+		}
+		if refErr != nil {
+			t.Fatalf("accepted what encoding/json refuses: %v", refErr)
+		}
+		checkText(t, raw, "id", p.ID)
+		checkText(t, raw, "title", p.Title)
+		checkText(t, raw, "text", p.Text)
+	})
+}
+
+func FuzzDecodeTurn(f *testing.F) {
+	for _, line := range []string{
+		`{"id":"t","conversation":"c","turn":1,"question":"q","answer":null,"rewrite":"r","rewrites":{"m":"s","n":null}}`,
+		`{"id":"t","conversation":"c","turn":1e2,"question":"q"}`, `{"id":"t","conversation":"c","turn":-0,"question":"q"}`,
+		`{"id":"t","conversation":"c","turn":99999999999999999999,"question":"q","rewrites":null}`, `{"id":"t","conversation":"c","turn":"1"}`,
+	} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		if !utf8.ValidString(line) {
+			t.Skip("the line reader refuses it")
+		}
+		turn, err := decodeTurn(line)
+		if err != nil {
+			return
+		}
+		raw, err := reference(line)
+		if err != nil {
+			t.Fatalf("accepted what encoding/json refuses: %v", err)
+		}
+		checkText(t, raw, "id", turn.ID)
+		checkText(t, raw, "conversation", turn.Conversation)
+		checkText(t, raw, "question", turn.Question)
+		checkText(t, raw, "answer", turn.Answer)
+		checkText(t, raw, "rewrite", turn.Rewrite)
+		var n int
+		if err := json.Unmarshal(raw["turn"], &n); err != nil || n != turn.Number {
+			t.Fatalf("turn %d, encoding/json reads %d (%v)", turn.Number, n, err)
+		}
+		checkRewrites(t, raw["rewrites"], turn.Rewrites)
+	})
+}
+
+func checkRewrites(t *testing.T, raw json.RawMessage, got map[string]string) {
+	t.Helper()
+	want := make(map[string]json.RawMessage)
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &want); err != nil {
+			t.Fatalf("rewrites: accepted what encoding/json refuses: %v", err)
+		}
+	}
+	for name := range want {
+		checkText(t, want, name, got[name])
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Fatalf("rewriter %q is unknown to encoding/json", name)
+		}
+	}
+}
+
+// BenchmarkPassages reads a corpus from memory; B/s are bytes of the file.
+func BenchmarkPassages(b *testing.B) {
+	text := strings.Repeat("The lake lies in the north, and has been known since the days of the old kings. ", 6)
+	corpus := strings.Repeat(`{"id": "p1234567", "title": "Lake Vey", "text": "`+text+`"}`+"\n", 2000)
+	b.SetBytes(int64(len(corpus)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, err := range readLinesFrom(strings.NewReader(corpus), "corpus.jsonl", decodePassage) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
