@@ -25,6 +25,7 @@ const (
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	quiet    *bool // the flag --quiet, once the command line is read
 }
 
 // usageError is a wrong command line.
@@ -35,41 +36,49 @@ func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
 }
 
-// run is the whole program: it returns the exit code.
+// run is the whole program: it returns the exit code. The first interrupt asks
+// the command to stop, which leaves earlier outputs whole; the second kills.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := newRootCommand(streams{stdin, stdout, stderr})
+	context.AfterFunc(ctx, stop)
+	root, started := newRootCommand(streams{in: stdin, out: stdout, err: stderr})
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
+	return report(ctx, cmd, err, *started, stderr)
+}
+
+// report tells the user why cmd failed, if it did, and returns the exit code.
+func report(ctx context.Context, cmd *cobra.Command, err error, started bool, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
 	}
-	fmt.Fprintf(stderr, "parley: %s\n", strings.TrimSuffix(err.Error(), "\n"))
-	if errors.As(err, new(usageError)) || isCobraUsage(err) {
-		fmt.Fprintln(stderr, "Run the command with --help for its usage.")
+	fmt.Fprintf(stderr, "parley: %s\n", strings.TrimSpace(err.Error()))
+	if errors.As(err, new(usageError)) || !started {
+		fmt.Fprintf(stderr, "Run \"%s --help\" for its usage.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitError
 }
 
-// isCobraUsage tells the one kind of usage error that the command library
-// makes itself and gives no type.
-func isCobraUsage(err error) bool {
-	return strings.HasPrefix(err.Error(), "unknown command ") || strings.HasPrefix(err.Error(), "required flag(s) ")
-}
-
-func newRootCommand(io streams) *cobra.Command {
+// newRootCommand returns the tree of commands, and a place that tells whether
+// a command was started: whatever fails before that is wrong usage.
+func newRootCommand(io streams) (*cobra.Command, *bool) {
+	io.quiet = new(bool)
 	root := &cobra.Command{
 		Use:   "parley",
 		Short: "Conversational search with learned sparse vectors, distilled on a CPU",
 		Long: `Parley distils what a query rewriter knows into a small student query encoder
 over learned sparse vectors: no LLM at query time, an ordinary inverted index,
-exact results in milliseconds.`,
-		Example:       "  parley demo\n  parley index --collection DIR -o INDEX",
+exact results in milliseconds.
+
+Exit codes: 0 all went well, 1 the work failed or its data are bad (also when
+interrupted), 2 the command line is wrong. Outputs are written whole or not at
+all, so a run that failed leaves the earlier ones as they were.`,
+		Example:       "  parley version --verbose",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -78,25 +87,57 @@ exact results in milliseconds.`,
 	root.SetIn(io.in)
 	root.SetOut(io.out)
 	root.SetErr(io.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(
-		newVersionCommand(io),
-	)
-	wrapArgs(root)
-	return root
+	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
+	group(root, "Data")
+	group(root, "Search")
+	group(root, "Train")
+	group(root, "Measure")
+	root.AddCommand(newVersionCommand(io))
+	started := new(bool)
+	for _, cmd := range root.Commands() {
+		settle(cmd, started)
+	}
+	return root, started
 }
 
-// wrapArgs makes wrong positional arguments usage errors throughout the tree.
-func wrapArgs(cmd *cobra.Command) {
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		}
+// group adds commands under a title of their own in the root's help.
+func group(root *cobra.Command, title string, cmds ...*cobra.Command) {
+	if len(cmds) == 0 {
+		return
+	}
+	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
+	for _, cmd := range cmds {
+		cmd.GroupID = title
+		root.AddCommand(cmd)
+	}
+}
+
+// settle makes each command under cmd note in started that its line was right,
+// and gives those that only hold others the answer to a wrong name.
+func settle(cmd *cobra.Command, started *bool) {
+	if !cmd.Runnable() {
+		cmd.SuggestionsMinimumDistance = 2
+		cmd.Args = unknownSubcommand
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+	work := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		*started = true
+		return work(cmd, args)
 	}
 	for _, sub := range cmd.Commands() {
-		wrapArgs(sub)
+		settle(sub, started)
 	}
+}
+
+// unknownSubcommand refuses arguments as the library does at the root.
+func unknownSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+		hint = fmt.Sprintf(": did you mean %s?", strings.Join(names, " or "))
+	}
+	return fmt.Errorf("unknown command %q for %q%s", args[0], cmd.CommandPath(), hint)
 }

@@ -18,12 +18,13 @@ func newVersionCommand(io streams) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintln(io.out, "parley", version())
 			if verbose {
-				fmt.Fprintf(io.out, "go\t%s\nplatform\t%s/%s\n", runtime.Version(), runtime.GOOS, runtime.GOARCH)
+				fmt.Fprintf(io.out, "revision  %s\ngo        %s\nplatform  %s/%s\n",
+					revision(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&verbose, "verbose", false, "also print the Go version and the platform")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "also print the revision, the Go version and the platform")
 	return cmd
 }
 
@@ -33,4 +34,23 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// revision returns the commit of the sources as the build recorded it.
+func revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	switch {
+	case settings["vcs.revision"] == "":
+		return "unknown"
+	case settings["vcs.modified"] == "true":
+		return settings["vcs.revision"] + ", with changes, " + settings["vcs.time"]
+	}
+	return settings["vcs.revision"] + ", " + settings["vcs.time"]
 }
