@@ -1,0 +1,36 @@
+package index
+
+import (
+	"errors"
+	"os"
+)
+
+// mapping is a whole file in memory.
+type mapping struct {
+	data  []byte
+	close func() error
+}
+
+// mapFile maps the file at path, or reads it where files cannot be mapped.
+// data is aligned to 8 bytes at least.
+func mapFile(path string) (mapping, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return mapping{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return mapping{}, err
+	}
+	size := info.Size()
+	switch {
+	case !info.Mode().IsRegular():
+		return mapping{}, errors.New("not a regular file")
+	case int64(int(size)) != size:
+		return mapping{}, errors.New("too large for the address space of this machine")
+	case size == 0:
+		return mapping{close: func() error { return nil }}, nil
+	}
+	return mapOpen(f, int(size))
+}

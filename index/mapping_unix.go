@@ -1,0 +1,18 @@
+//go:build unix
+
+package index
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapOpen maps the first size bytes of f, which are not none.
+func mapOpen(f *os.File, size int) (mapping, error) {
+	data, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return mapping{}, &os.PathError{Op: "mmap", Path: f.Name(), Err: err}
+	}
+	return mapping{data: data, close: func() error { return unix.Munmap(data) }}, nil
+}
