@@ -1,0 +1,77 @@
+// Package f32 holds dense kernels over float32 slices and the parameters that
+// they train.
+//
+// Its guarantee: every kernel sums in one fixed order, so that a result depends
+// on its input only, not on how work was shared.
+//
+// It knows no network.
+package f32
+
+// Parameter is a trainable array with its gradient, row by row. Value and Grad
+// have the product of Shape as their length.
+type Parameter struct {
+	Name  string
+	Shape []int
+	Value []float32
+	Grad  []float32
+}
+
+// NewParameter returns a parameter of the given shape, all zero.
+func NewParameter(name string, shape ...int) *Parameter {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return &Parameter{Name: name, Shape: shape, Value: make([]float32, n), Grad: make([]float32, n)}
+}
+
+// Axpy adds a·x to y. The slices have equal length.
+func Axpy(a float32, x, y []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += a * x[i]
+	}
+}
+
+// Add adds x to y. The slices have equal length.
+func Add(x, y []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += x[i]
+	}
+}
+
+// Dot returns the inner product of x and y, which have equal length, in four
+// interleaved partial sums.
+func Dot(x, y []float32) float32 {
+	y = y[:len(x)]
+	var s0, s1, s2, s3 float32
+	i := 0
+	for ; i+4 <= len(x); i += 4 {
+		s0 += x[i] * y[i]
+		s1 += x[i+1] * y[i+1]
+		s2 += x[i+2] * y[i+2]
+		s3 += x[i+3] * y[i+3]
+	}
+	for ; i < len(x); i++ {
+		s0 += x[i] * y[i]
+	}
+	return (s0 + s1) + (s2 + s3)
+}
+
+// MulRow adds x·W to y: x [K], W [K×N] row by row, y [N].
+func MulRow(x, w, y []float32) {
+	n := len(y)
+	k := 0
+	for ; k+4 <= len(x); k += 4 {
+		w0, w1 := w[k*n:][:n], w[(k+1)*n:][:n]
+		w2, w3 := w[(k+2)*n:][:n], w[(k+3)*n:][:n]
+		x0, x1, x2, x3 := x[k], x[k+1], x[k+2], x[k+3]
+		for j := range y {
+			y[j] += (x0*w0[j] + x1*w1[j]) + (x2*w2[j] + x3*w3[j])
+		}
+	}
+	for ; k < len(x); k++ {
+		Axpy(x[k], w[k*n:][:n], y)
+	}
+}
