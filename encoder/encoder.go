@@ -1,0 +1,56 @@
+// Package encoder turns text into sparse vectors: a passage's text, or a
+// conversation's context.
+//
+// Its guarantee: an encoder reads text exactly as it did when it was trained,
+// and the same input gives the same vector, whatever else runs beside it.
+//
+// It trains nothing and searches nothing.
+package encoder
+
+import (
+	"fmt"
+
+	"parley/dialog"
+	"parley/internal/input"
+	"parley/internal/model"
+	"parley/internal/wordpiece"
+	"parley/sparse"
+)
+
+// Encoder encodes queries. It is safe for concurrent use.
+type Encoder interface {
+	// Query returns the vector of a conversation's context.
+	Query(dialog.Context) sparse.Vector
+	// Vocabulary returns the vocabulary of the vectors' terms.
+	Vocabulary() *wordpiece.Vocabulary
+	// Kind returns the kind of the encoder: bm25 or lexical.
+	Kind() string
+}
+
+// Statistics are counts of the passages that are searched: their number N, and
+// for a term the number DF of passages that have it. An index has them.
+type Statistics = input.Statistics
+
+// Open opens the model folder dir. Where the encoder looks at how rare a term
+// is, it asks stats, the searched index; nil stands for the model's own counts,
+// those of the collection that it was made from.
+func Open(dir string, stats Statistics) (Encoder, error) {
+	folder, err := model.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if stats == nil {
+		stats = folder.Counts
+	}
+	reader, err := input.NewReader(wordpiece.New(folder.Vocabulary), folder.Config.Budget)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	switch c := folder.Config; {
+	case c.Kind == model.KindBM25 && c.BM25 != nil:
+		return &BM25{reader: reader, parameters: *c.BM25, counts: folder.Counts}, nil
+	case c.Kind == model.KindLexical && c.Lexical != nil:
+		return openLexical(folder, reader, stats)
+	}
+	return nil, fmt.Errorf("%s holds an encoder of kind %q, which this program does not know or whose settings are missing", dir, folder.Config.Kind)
+}
