@@ -163,7 +163,7 @@ func (b *Builder) Commit() error {
 		func() error { return b.finishForward(scale) },
 		b.writePostings,
 		func() error { return os.Remove(filepath.Join(b.Dir(), weightsFile)) },
-		func() error { return b.writeManifest(scale) },
+		func() error { return b.manifest(scale).seal(b.Dir()) },
 	} {
 		if err := step(); err != nil {
 			return b.fail(err)

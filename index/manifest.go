@@ -32,10 +32,10 @@ func (b *Builder) manifest(scale float32) manifest {
 	}
 }
 
-// writeManifest closes the folder: nothing is written to it afterwards.
-func (b *Builder) writeManifest(scale float32) error {
-	m := b.manifest(scale)
-	files, err := listFiles(b.Dir())
+// seal writes m as the manifest of the files in dir, which stay as they are
+// from then on.
+func (m manifest) seal(dir string) error {
+	files, err := listFiles(dir)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (b *Builder) writeManifest(scale float32) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(b.Dir(), manifestFile), append(data, '\n'), 0o666)
+	return os.WriteFile(filepath.Join(dir, manifestFile), append(data, '\n'), 0o666)
 }
 
 // checksum returns the checksum of the manifest without the one it has.
@@ -59,7 +59,8 @@ func (m manifest) checksum() (string, error) {
 
 func checksum(block []byte) string { return fmt.Sprintf("%016x", xxh3.Hash(block)) }
 
-// listFiles returns the files below dir with their checksums, by path.
+// listFiles returns the files below dir but the manifest, by path, with their
+// checksums.
 func listFiles(dir string) ([]file, error) {
 	var files []file
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
@@ -67,7 +68,7 @@ func listFiles(dir string) ([]file, error) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
-		if err != nil {
+		if err != nil || name == manifestFile {
 			return err
 		}
 		m, err := mapFile(path)

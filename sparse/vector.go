@@ -23,7 +23,7 @@ type Vector struct {
 }
 
 // FromMap returns the vector with the given weights; weights that are not
-// positive are left out.
+// positive are left out, and infinite ones become the largest finite weight.
 func FromMap(weights map[uint32]float32) Vector {
 	v := Vector{Terms: make([]uint32, 0, len(weights)), Weights: make([]float32, 0, len(weights))}
 	for term, w := range weights {
@@ -33,7 +33,7 @@ func FromMap(weights map[uint32]float32) Vector {
 	}
 	slices.Sort(v.Terms)
 	for _, term := range v.Terms {
-		v.Weights = append(v.Weights, weights[term])
+		v.Weights = append(v.Weights, min(weights[term], math.MaxFloat32))
 	}
 	return v
 }
