@@ -1,0 +1,92 @@
+package wordpiece
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// bert is what lies in a tokenizer.json before the vocabulary, but for the added tokens.
+const bert = `
+"version": "1.0", "truncation": null, "padding": null,
+"normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
+"pre_tokenizer": {"type": "BertPreTokenizer"},
+"post_processor": {"type": "TemplateProcessing"}, "decoder": {"type": "WordPiece", "prefix": "##", "cleanup": true},
+"model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+`
+
+func TestReadTokenizerOptions(t *testing.T) {
+	for _, test := range []struct {
+		old, new string
+		want     Options
+	}{
+		{"", "", Options{}},
+		{`"lowercase": true`, `"lowercase": false`, Options{Cased: true}},
+		{`"strip_accents": null`, `"strip_accents": true`, Options{Accents: AccentsStripped}},
+		{`"strip_accents": null`, `"strip_accents": false`, Options{Accents: AccentsKept}},
+		{`"handle_chinese_chars": true`, `"handle_chinese_chars": false`, Options{JoinIdeographs: true}},
+		{`"clean_text": true`, `"clean_text": false`, Options{KeepControls: true}},
+	} {
+		text := "{" + strings.Replace(bert, test.old, test.new, 1) + `"vocab": {"[UNK]": 0, "a": 1}}}`
+		v, err := ReadTokenizer(strings.NewReader(text), "tokenizer.json")
+		if err != nil {
+			t.Errorf("%s: %v", test.new, err)
+		} else if v.Options() != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.new, v.Options(), test.want)
+		}
+	}
+}
+
+// TestReadTokenizerAddedTokens finds added tokens in text as it stands, and covers no words with those that the model
+// does not have.
+func TestReadTokenizerAddedTokens(t *testing.T) {
+	text := `{"added_tokens": [{"id": 2, "content": "Up"}, {"id": 3, "content": "down"}],` + bert + `"vocab": {"[UNK]": 0, "[SEP]": 1, "Up": 2}}}`
+	v, err := ReadTokenizer(strings.NewReader(text), "tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, ok := v.ID("down"); !ok || id != 3 {
+		t.Errorf("ID(down) = %d, %t, want 3", id, ok)
+	}
+	got := New(v).Append(nil, "Updown DOWN sep")
+	if want := []uint32{2, 3, 0, 0}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+func TestReadTokenizerErrors(t *testing.T) {
+	good := "{" + bert + `"vocab": {"[UNK]": 0, "a": 1}}}`
+	for _, test := range []struct{ old, new, want string }{
+		{good, "", "t: not a tokenizer.json: unexpected end of JSON input"},
+		{good, good[:200], "t: not a tokenizer.json: unexpected end of JSON input"},
+		{good, "[]", "t: not a tokenizer.json: json: cannot unmarshal array into Go value of type wordpiece.tokenizerJSON"},
+		{`"a"`, "\"\xe4\"", "t: not valid UTF-8: convert the file to UTF-8"},
+		{`"model": {"type": "WordPiece"`, `"model": {"type": "BPE"`, `t: the model is "BPE" and must be "WordPiece": only BERT's WordPiece tokenizers can be read`},
+		{`"BertNormalizer"`, `"NFC"`, `t: the normalizer is "NFC" and must be "BertNormalizer": only BERT's WordPiece tokenizers can be read`},
+		{`{"type": "BertPreTokenizer"}`, `null`, `t: the pre_tokenizer is "" and must be "BertPreTokenizer": only BERT's WordPiece tokenizers can be read`},
+		{`"unk_token": "[UNK]"`, `"unk_token": "<unk>"`, `t: unk_token is "<unk>" and must be "[UNK]": only BERT's WordPiece tokenizers can be read`},
+		{`"a": 1`, `"a": 2`, `t: token "a" has the id 2: the ids of 2 tokens are 0 to 1`},
+		{`"a": 1`, `"a": 0`, `t: tokens "[UNK]" and "a" share the id 0: number them apart`},
+		{`"[UNK]": 0`, `"": 0`, `t: token 0: empty token: write the token or remove the line`},
+		{`"[UNK]": 0`, `"b": 0`, `t: no token [UNK]: add it, for words that no other token covers`},
+		{`"version": "1.0"`, `"added_tokens": [{"id": 3, "content": "b"}]`, `t: added token "b" has the id 3, which is another's or leaves a gap: number it as the vocabulary does`},
+		{`"version": "1.0"`, `"added_tokens": [{"id": 1, "content": "b"}]`, `t: added token "b" has the id 1, which is another's or leaves a gap: number it as the vocabulary does`},
+		{`"version": "1.0"`, `"added_tokens": [{"id": 1, "content": "a", "normalized": true}]`, `t: added token "a" is single_word or normalized: only tokens found in text as it stands can be read`},
+	} {
+		text := strings.Replace(good, test.old, test.new, 1)
+		if _, err := ReadTokenizer(strings.NewReader(text), "t"); err == nil || err.Error() != test.want {
+			t.Errorf("%s:\n got %v\nwant %s", test.new, err, test.want)
+		}
+	}
+}
+
+func FuzzReadTokenizer(f *testing.F) {
+	f.Add([]byte("{" + bert + `"vocab": {"[UNK]": 0, "a": 1}}}`))
+	f.Add([]byte(`{"added_tokens": [{"id": 1, "content": "[SEP]"}],` + bert + `"vocab": {"[UNK]": 0}}}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if v, err := ReadTokenizer(bytes.NewReader(data), "tokenizer.json"); err == nil {
+			checkVocabulary(t, v)
+		}
+	})
+}
