@@ -12,7 +12,7 @@ func FuzzLoadQrels(f *testing.F) {
 	for _, c := range bad {
 		f.Add([]byte(c.text))
 	}
-	f.Add([]byte("q1 0 p1 2\n\n# note\nq1\tx p2 -1\r\n"))
+	f.Add([]byte("q1 0 p1 2\n\n#note 0 p 1\nq1\tx p2 -1\r\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		qrels, err := LoadQrels(bytes.NewReader(data), "f")
 		if err != nil {

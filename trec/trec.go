@@ -2,8 +2,7 @@
 // and runs (which passages a system returned for a topic, with scores).
 //
 // Its one guarantee: what it reads is exactly what the file says. A line that is not a whole, well-formed record is an
-// error that names the file and the line; nothing is skipped but blank lines and lines that start with "#", nothing is
-// repaired, and a passage given twice for one topic is refused. What RunWriter and WriteQrels write, the readers read back
+// error that names the file and the line; nothing is skipped but blank lines, nothing is repaired, and a passage given twice for one topic is refused. What RunWriter and WriteQrels write, the readers read back
 // unchanged.
 //
 // It does not judge: measures live in package measure, and whether a topic or a passage exists is for package collection
@@ -53,7 +52,7 @@ func (l *lines) next(fields [][]byte, form string) error {
 			return err
 		}
 		n := split(line, fields)
-		if n == 0 || fields[0][0] == '#' {
+		if n == 0 {
 			continue
 		}
 		if n != len(fields) {
@@ -139,10 +138,10 @@ func CheckID(s string) error {
 	return nil
 }
 
-// checkTopic is CheckID for the first field of a line, where "#" starts a comment and a byte order mark is refused.
+// checkTopic is CheckID for the first field of a line, which no byte order mark may start.
 func checkTopic(s string) error {
-	if strings.HasPrefix(s, "#") || strings.HasPrefix(s, "\ufeff") {
-		return fmt.Errorf("topic %q starts with %q, which starts a comment or a byte order mark", s, s[:1])
+	if strings.HasPrefix(s, "\ufeff") {
+		return fmt.Errorf("topic %q starts with a byte order mark", s)
 	}
 	return CheckID(s)
 }
