@@ -70,7 +70,7 @@ func Create(path string, o Options) (*Builder, error) {
 	}
 	b.passages, b.forward, b.weights = b.create(passagesFile), b.create(forwardFile), b.create(weightsFile)
 	if b.err == nil {
-		b.fail(os.Mkdir(filepath.Join(b.Dir(), EncoderDir), 0o777))
+		_ = b.Fail(os.Mkdir(filepath.Join(b.Dir(), EncoderDir), 0o777))
 	}
 	if b.err != nil {
 		b.Discard()
@@ -85,16 +85,17 @@ func Create(path string, o Options) (*Builder, error) {
 func (b *Builder) create(name string) *writer {
 	w, err := createFile(filepath.Join(b.Dir(), name))
 	if err != nil {
-		b.fail(err)
+		_ = b.Fail(err)
 		return nil
 	}
 	b.open = append(b.open, w)
 	return w
 }
 
-// fail records the first error. It is told of the index, not of the file below
-// a temporary name.
-func (b *Builder) fail(err error) error {
+// Fail makes every later call fail with err, the first time that it is not nil,
+// and returns it as an error about the index, without the temporary names of
+// files in Dir. It is for those who write there.
+func (b *Builder) Fail(err error) error {
 	if b.err == nil && err != nil {
 		if p := new(fs.PathError); errors.As(err, &p) {
 			err = p.Err
@@ -134,7 +135,7 @@ func (b *Builder) Add(id, title, text string, v sparse.Vector) error {
 		b.textEnds = append(b.textEnds, uint64(b.passages.n-headerSize))
 	}
 	b.addVector(v)
-	return b.fail(cmp.Or(b.passages.err, b.forward.err, b.weights.err))
+	return b.Fail(cmp.Or(b.passages.err, b.forward.err, b.weights.err))
 }
 
 func (b *Builder) addVector(v sparse.Vector) {
@@ -166,7 +167,7 @@ func (b *Builder) Commit() error {
 		func() error { return b.manifest(scale).seal(b.Dir()) },
 	} {
 		if err := step(); err != nil {
-			return b.fail(err)
+			return b.Fail(err)
 		}
 	}
 	if err := b.dir.Commit(); err != nil {

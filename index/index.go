@@ -88,6 +88,15 @@ func (x *Index) Vocabulary() int { return x.manifest.Vocabulary }
 // Size returns P, the number of postings.
 func (x *Index) Size() int { return len(x.postings) }
 
+// Bytes returns the size of the index's files on disk, but for the manifest.
+func (x *Index) Bytes() int64 {
+	total := int64(0)
+	for _, f := range x.manifest.Files {
+		total += f.Bytes
+	}
+	return total
+}
+
 // Scale returns the weight of impact 1: a posting with impact i stands for the
 // weight i·Scale.
 func (x *Index) Scale() float32 { return x.manifest.Scale }

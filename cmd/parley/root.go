@@ -89,7 +89,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	root.SetErr(io.err)
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
 	group(root, "Data")
-	group(root, "Search")
+	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
 	group(root, "Train")
 	group(root, "Measure")
 	root.AddCommand(newVersionCommand(io))

@@ -1,0 +1,288 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/collection"
+	"parley/encoder"
+	"parley/index"
+	"parley/internal/model"
+	"parley/internal/wordpiece"
+	"parley/sparse"
+	"parley/trec"
+)
+
+// indexing says what is indexed, and how.
+type indexing struct {
+	collections []string
+	encoder     string
+	vocabulary  string // path of a vocabulary file or an index; "" trains one
+	cased       bool
+	size        int // of a trained vocabulary; 0 means its default
+	k1, b       float64
+	workers     int
+	output      string
+}
+
+func newIndexCommand(io streams) *cobra.Command {
+	var o indexing
+	cmd := &cobra.Command{
+		Use:   "index --collection DIR[,DIR...] -o INDEX",
+		Short: "Build an index of the passages of collections",
+		Long: `Encodes the passages of one or more collections as sparse vectors and writes an
+index of them, with the encoder and its vocabulary inside: search and training
+need nothing else. The index appears whole or not at all, and an index that is
+there is only replaced by a complete one.
+
+The encoder bm25 gives each WordPiece of a passage its BM25 weight. Its
+vocabulary is read from a vocab.txt or tokenizer.json, borrowed from another
+index, or trained from the passages where --vocab is not given. Models and
+indexes work together only over the same vocabulary.`,
+		Example: `  parley index --collection data/mine -o mine.index
+  parley index --collection data/mine,data/more --vocab vocab.txt -o both.index
+  parley index --collection data/new --vocab mine.index -o new.index
+  parley index stats mine.index`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), io)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&o.collections, "collection", nil, "folders of collections, whose passages are indexed in this order")
+	flags.StringVar(&o.encoder, "encoder", model.KindBM25, "what makes the vectors: bm25")
+	flags.StringVar(&o.vocabulary, "vocab", "", "vocab.txt, tokenizer.json or index whose vocabulary is used (default: train one)")
+	flags.BoolVar(&o.cased, "cased", false, "keep capital letters and accents; a tokenizer.json or an index says so itself")
+	flags.IntVar(&o.size, "vocab-size", 0, "at most so many tokens in a trained vocabulary (default 30522)")
+	flags.Float64Var(&o.k1, "k1", encoder.DefaultK1, "BM25: how slowly repeated terms saturate, at least 0")
+	flags.Float64Var(&o.b, "b", encoder.DefaultB, "BM25: how much long passages pay, from 0 to 1")
+	flags.IntVar(&o.workers, "workers", 0, "passages are encoded by so many at once (default: one for each processor)")
+	flags.StringVarP(&o.output, "output", "o", "", "folder of the index")
+	for _, required := range []string{"collection", "output"} {
+		_ = cmd.MarkFlagRequired(required)
+	}
+	cmd.AddCommand(newIndexStatsCommand(io))
+	return cmd
+}
+
+func (o *indexing) check() error {
+	switch {
+	case o.encoder != model.KindBM25:
+		return usagef("--encoder %s: passages are encoded by bm25 only", o.encoder)
+	case !(o.k1 >= 0) || math.IsInf(o.k1, 0):
+		return usagef("--k1 %v: it must be 0 or more", o.k1)
+	case !(o.b >= 0 && o.b <= 1):
+		return usagef("--b %v: it must be from 0 to 1", o.b)
+	case o.size < 0:
+		return usagef("--vocab-size %d: it cannot be negative", o.size)
+	case o.size > 0 && o.vocabulary != "":
+		return usagef("--vocab-size is for a vocabulary that is trained, without --vocab")
+	case o.cased && (isIndex(o.vocabulary) || strings.HasSuffix(o.vocabulary, ".json")):
+		return usagef("--cased: %s says itself how text is folded", o.vocabulary)
+	}
+	if o.workers <= 0 {
+		o.workers = runtime.GOMAXPROCS(0)
+	}
+	return nil
+}
+
+// run reads the collections twice, to count and to encode, and once more
+// before where a vocabulary is trained.
+func (o *indexing) run(ctx context.Context, io streams) error {
+	corpus, err := openCorpus(ctx, o.collections)
+	if err != nil {
+		return err
+	}
+	vocabulary, err := o.openVocabulary(io, corpus)
+	if err != nil {
+		return err
+	}
+	bm25, n, err := o.count(io, corpus, vocabulary)
+	if err != nil {
+		return err
+	}
+	b, err := index.Create(o.output, index.Options{
+		Vocabulary: vocabulary.Len(), Fingerprint: vocabulary.Fingerprint(),
+		Encoder: fmt.Sprintf("%s k1=%v b=%v", o.encoder, o.k1, o.b),
+	})
+	if err != nil {
+		return err
+	}
+	defer b.Discard()
+	if err := o.add(io, b, corpus, bm25, n); err != nil {
+		return err
+	}
+	if err := bm25.Save(filepath.Join(b.Dir(), index.EncoderDir)); err != nil {
+		return b.Fail(err)
+	}
+	return b.Commit()
+}
+
+// openVocabulary reads, borrows or trains the vocabulary.
+func (o *indexing) openVocabulary(io streams, corpus corpus) (*wordpiece.Vocabulary, error) {
+	options := wordpiece.Options{Cased: o.cased}
+	switch {
+	case o.vocabulary == "":
+		p := io.progress("train vocabulary", -1, "passages")
+		defer p.Done()
+		return wordpiece.Train(corpus.texts(p), wordpiece.TrainOptions{Size: o.size, Options: options})
+	case isIndex(o.vocabulary):
+		ix, err := index.Open(o.vocabulary)
+		if err != nil {
+			return nil, err
+		}
+		defer ix.Close()
+		folder, err := model.Open(ix.EncoderPath())
+		if err != nil {
+			return nil, err
+		}
+		return folder.Vocabulary, nil
+	}
+	vocabulary, err := wordpiece.OpenVocabulary(o.vocabulary)
+	if err == nil && o.cased {
+		vocabulary = vocabulary.With(options)
+	}
+	return vocabulary, err
+}
+
+// isIndex tells whether the folder path holds an index, whole or not.
+func isIndex(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "index.json"))
+	return path != "" && err == nil
+}
+
+// count counts the terms of the corpus and its passages.
+func (o *indexing) count(io streams, corpus corpus, vocabulary *wordpiece.Vocabulary) (*encoder.BM25, int64, error) {
+	tokenizer := wordpiece.New(vocabulary)
+	counters := make([]*encoder.BM25Counter, o.workers)
+	for i := range counters {
+		var err error
+		if counters[i], err = encoder.NewBM25Counter(tokenizer); err != nil {
+			return nil, 0, err
+		}
+	}
+	p, n := io.progress("count terms", -1, "passages"), int64(0)
+	defer p.Done()
+	for _, err := range ordered(corpus.passages(), o.workers, passageChunk, func(worker int, passage collection.Passage) struct{} {
+		counters[worker].Add(passage.Title, passage.Text)
+		return struct{}{}
+	}) {
+		if err != nil {
+			return nil, 0, err
+		}
+		p.Add(1)
+		n++
+	}
+	for _, other := range counters[1:] {
+		counters[0].Merge(other)
+	}
+	return counters[0].BM25(encoder.BM25Options{K1: orNegative(o.k1), B: orNegative(o.b)}), n, nil
+}
+
+// passageChunk is the number of passages that a worker takes at a time.
+const passageChunk = 64
+
+// orNegative writes 0 as the encoder's options do, where 0 is the default.
+func orNegative(x float64) float64 {
+	if x == 0 {
+		return -1
+	}
+	return x
+}
+
+// encoded is a passage with its vector.
+type encoded struct {
+	collection.Passage
+	vector sparse.Vector
+}
+
+// add encodes the n passages of the corpus and adds them to b.
+func (o *indexing) add(io streams, b *index.Builder, corpus corpus, bm25 *encoder.BM25, n int64) error {
+	p := io.progress("index", n, "passages")
+	defer p.Done()
+	for passage, err := range ordered(corpus.passages(), o.workers, passageChunk, func(_ int, passage collection.Passage) encoded {
+		return encoded{passage, bm25.Passage(passage.Title, passage.Text)}
+	}) {
+		if err != nil {
+			return err
+		}
+		if err := trec.CheckID(passage.ID); err != nil {
+			return fmt.Errorf("passage %d: the id %q cannot stand in a run: %w", b.N()+1, passage.ID, err)
+		}
+		if err := b.Add(passage.ID, passage.Title, passage.Text, passage.vector); err != nil {
+			return err
+		}
+		p.Add(1)
+	}
+	return nil
+}
+
+// corpus is the passages of several collections, one after the other.
+type corpus struct {
+	ctx         context.Context
+	collections []*collection.Collection
+}
+
+// openCorpus opens collections, none of which may be without passages.
+func openCorpus(ctx context.Context, dirs []string) (corpus, error) {
+	c := corpus{ctx: ctx}
+	for _, dir := range dirs {
+		opened, err := collection.Open(dir)
+		if err != nil {
+			return corpus{}, err
+		}
+		empty := true
+		for _, err := range opened.Passages() {
+			if err != nil {
+				return corpus{}, err
+			}
+			empty = false
+			break
+		}
+		if empty {
+			return corpus{}, fmt.Errorf("%s: the corpus is empty: there is nothing to index; leave this collection out", dir)
+		}
+		c.collections = append(c.collections, opened)
+	}
+	return c, nil
+}
+
+// passages yields all passages until the command is interrupted.
+func (c corpus) passages() iter.Seq2[collection.Passage, error] {
+	return func(yield func(collection.Passage, error) bool) {
+		for _, each := range c.collections {
+			for passage, err := range each.Passages() {
+				if interrupted := c.ctx.Err(); interrupted != nil {
+					yield(collection.Passage{}, interrupted)
+					return
+				}
+				if !yield(passage, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// texts yields the titles and texts of all passages.
+func (c corpus) texts(p *progress) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for passage, err := range c.passages() {
+			if !yield(passage.Title, err) || err == nil && !yield(passage.Text, nil) {
+				return
+			}
+			p.Add(1)
+		}
+	}
+}
