@@ -24,8 +24,8 @@ type TrainOptions struct {
 // distinct words. An error from texts ends the training.
 func Train(texts iter.Seq2[string, error], o TrainOptions) (*Vocabulary, error) {
 	size, least := cmp.Or(o.Size, 30_522), cmp.Or(o.MinCount, 2)
-	if size < smallest {
-		return nil, fmt.Errorf("a vocabulary of %d tokens: it takes at least %d", size, smallest)
+	if size < SmallestSize {
+		return nil, fmt.Errorf("a vocabulary of %d tokens: it takes at least %d", size, SmallestSize)
 	}
 	if least < 1 {
 		return nil, fmt.Errorf("a least count of %d: it takes at least 1", least)
@@ -43,5 +43,5 @@ func Train(texts iter.Seq2[string, error], o TrainOptions) (*Vocabulary, error) 
 	return NewVocabulary(t.tokens, o.Options)
 }
 
-// smallest is a size at which there is room for the special tokens beside the characters.
-const smallest = 16
+// SmallestSize is the least Size: it leaves room for the special tokens beside the characters.
+const SmallestSize = 16

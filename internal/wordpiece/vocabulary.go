@@ -1,7 +1,6 @@
 package wordpiece
 
 import (
-	"bufio"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,7 +33,8 @@ type Vocabulary struct {
 	options  Options
 	tokens   []string
 	unknown  uint32
-	trie     trie     // the tokens that cover words
+	covering int      // the tokens before this one cover words
+	trie     trie     // of those
 	verbatim []uint32 // the tokens that are found in text as it stands, longest first
 	initials string   // the code points that those begin with
 }
@@ -130,7 +130,7 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 	if !ok {
 		return nil, fmt.Errorf("%s: no token %s: add it, for words that no other token covers", s.name, Unknown)
 	}
-	v := &Vocabulary{options: o, tokens: tokens, unknown: uint32(unknown), trie: newTrie(tokens[:covering])}
+	v := &Vocabulary{options: o, tokens: tokens, unknown: uint32(unknown), covering: covering, trie: newTrie(tokens[:covering])}
 	for _, token := range verbatim {
 		if id, ok := ids[token]; ok {
 			v.verbatim = append(v.verbatim, uint32(id))
@@ -187,22 +187,25 @@ func (v *Vocabulary) OnlyPunctuation(id uint32) bool {
 }
 
 // Fingerprint returns the SHA-256, in hexadecimal, of all that decides which ids a text gets: the tokens, which of them
-// are found in text as it stands, and the Options. Ids made under different fingerprints mean different things.
+// are found in text as it stands, and the Options. Ids under another fingerprint mean something else.
 func (v *Vocabulary) Fingerprint() string {
 	h := sha256.New()
-	w := bufio.NewWriter(h)
-	fmt.Fprintf(w, "%t %d %t %t\n%d\n", v.options.Cased, v.options.accents(), v.options.JoinIdeographs, v.options.KeepControls, v.verbatim)
-	v.Write(w)
-	w.Flush()
+	o := v.options
+	fmt.Fprintln(h, o.Cased, o.accents(), o.JoinIdeographs, o.KeepControls, v.covering, v.verbatim)
+	io.WriteString(h, v.lines())
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Write writes the tokens as a vocab.txt.
+// Write writes the tokens as a vocab.txt. It is an error if tokens were added in a way that ReadVocabulary would not know
+// of.
 func (v *Vocabulary) Write(w io.Writer) error {
-	b := bufio.NewWriter(w)
-	for _, token := range v.tokens {
-		b.WriteString(token)
-		b.WriteByte('\n')
+	for _, id := range v.verbatim {
+		if token := v.tokens[id]; !slices.Contains(specials(), token) || int(id) >= v.covering {
+			return fmt.Errorf("a vocab.txt cannot say that %q is an added token: use the tokenizer.json itself", token)
+		}
 	}
-	return b.Flush()
+	_, err := io.WriteString(w, v.lines())
+	return err
 }
+
+func (v *Vocabulary) lines() string { return strings.Join(v.tokens, "\n") + "\n" }

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"parley/collection"
+	"parley/internal/durable"
+	"parley/internal/wordpiece"
+)
+
+func newVocabCommand(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "vocab",
+		Short: "Make vocabularies",
+		Long: `A vocabulary is the list of the tokens that texts are cut into; their numbers are
+the terms of sparse vectors. An index and its encoders share one vocabulary.`,
+	}
+	cmd.AddCommand(newVocabTrainCommand(io))
+	return cmd
+}
+
+// vocabTraining is the command line of vocab train.
+type vocabTraining struct {
+	collections, texts []string
+	options            wordpiece.TrainOptions
+	output             string
+}
+
+func newVocabTrainCommand(io streams) *cobra.Command {
+	var v vocabTraining
+	cmd := &cobra.Command{
+		Use:   "train (--collection DIR[,DIR...] | --text FILE...) -o vocab.txt",
+		Short: "Train a WordPiece vocabulary from passages or texts",
+		Long: `Train reads the passages of collections, or plain text files, and writes a
+vocabulary in BERT's format: the special tokens, the characters, and then the
+words and parts of words that were frequent, one a line. The same texts give
+the same vocabulary, in whatever order and on however many processors.`,
+		Example: `  parley vocab train --collection data -o vocab.txt
+  parley vocab train --text notes.txt,letters.txt --size 8000 --min-count 5 -o vocab.txt
+  parley vocab train --text names.txt --cased -o vocab.txt`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd.Context(), io) },
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&v.collections, "collection", nil, "train from the passages of the collections in `DIR[,DIR...]`")
+	flags.StringSliceVar(&v.texts, "text", nil, "train from the lines of the UTF-8 text files `FILE[,FILE...]`; - is standard input")
+	flags.IntVar(&v.options.Size, "size", 30522, "write at most `N` tokens")
+	flags.IntVar(&v.options.MinCount, "min-count", 2, "join tokens only if they meet at least `N` times")
+	flags.BoolVar(&v.options.Options.Cased, "cased", false, "keep capital letters and accents; use the vocabulary with --cased too")
+	flags.StringVarP(&v.output, "output", "o", "", "write the vocabulary to `FILE`")
+	cmd.MarkFlagsOneRequired("collection", "text")
+	cmd.MarkFlagsMutuallyExclusive("collection", "text")
+	_ = cmd.MarkFlagRequired("output") // fails only if there is no such flag
+	return cmd
+}
+
+func (v *vocabTraining) run(ctx context.Context, io streams) error {
+	if v.options.Size < wordpiece.SmallestSize {
+		return usagef("--size %d: a vocabulary takes at least %d tokens", v.options.Size, wordpiece.SmallestSize)
+	}
+	if v.options.MinCount < 1 {
+		return usagef("--min-count %d: a count is at least 1", v.options.MinCount)
+	}
+	out, err := durable.Create(v.output)
+	if err != nil {
+		return err
+	}
+	defer out.Discard()
+	vocabulary, err := wordpiece.Train(v.read(ctx, io), v.options)
+	if err != nil {
+		return err
+	}
+	if err := vocabulary.Write(out); err != nil {
+		return err
+	}
+	if err := out.Commit(); err != nil {
+		return err
+	}
+	fmt.Fprintf(io.out, "%s: %d tokens\n", v.output, vocabulary.Len())
+	return nil
+}
+
+// read yields the texts to train from, until ctx is cancelled.
+func (v *vocabTraining) read(ctx context.Context, io streams) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		progress := io.progress("Reading texts", -1, "texts")
+		for text, err := range v.sources(io) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if !yield(text, err) || err != nil {
+				return
+			}
+			progress.Add(1)
+		}
+		progress.Done()
+	}
+}
+
+// sources yields what is in the collections and the text files, one after the
+// other.
+func (v *vocabTraining) sources(io streams) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		for _, dir := range v.collections {
+			if !all(passageTexts(dir), yield) {
+				return
+			}
+		}
+		for _, path := range v.texts {
+			if !all(fileTexts(path, io), yield) {
+				return
+			}
+		}
+	}
+}
+
+// all yields what texts yields, and reports whether more is wanted.
+func all(texts iter.Seq2[string, error], yield func(string, error) bool) bool {
+	for text, err := range texts {
+		if !yield(text, err) || err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// passageTexts yields the title and text of every passage of a collection.
+func passageTexts(dir string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		c, err := collection.Open(dir)
+		if err != nil {
+			yield("", err)
+			return
+		}
+		for passage, err := range c.Passages() {
+			if !yield(passage.Title+"\n"+passage.Text, err) {
+				return
+			}
+		}
+	}
+}
+
+// fileTexts yields the lines of a text file, or of standard input for -.
+func fileTexts(path string, io streams) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		in, name := io.in, "standard input"
+		if path != "-" {
+			f, err := os.Open(path)
+			if err != nil {
+				yield("", err)
+				return
+			}
+			defer f.Close()
+			in, name = f, path
+		}
+		for line, err := range textLines(in, name) {
+			if !yield(string(line), err) {
+				return
+			}
+		}
+	}
+}
+
+// openVocabulary opens the vocabulary at path, a file or a folder with one,
+// and keeps capital letters and accents of texts if cased is set.
+func openVocabulary(path string, cased bool) (*wordpiece.Vocabulary, error) {
+	v, err := wordpiece.OpenVocabulary(path)
+	if err != nil || !cased {
+		return v, err
+	}
+	o := v.Options()
+	o.Cased = true
+	return v.With(o), nil
+}
