@@ -16,7 +16,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -155,9 +154,6 @@ func (f *Folder) readConfig() error {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&f.Config); err != nil {
 		return fmt.Errorf("%s is not valid: %w; train or index again", path, err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return fmt.Errorf("%s is not valid: something follows its object; train or index again", path)
 	}
 	return nil
 }
