@@ -1,0 +1,63 @@
+package distill
+
+// Loss is the value of one term of the objective.
+type Loss struct {
+	Term   string  `json:"term"`
+	Weight float64 `json:"weight"`
+	Value  float64 `json:"value"`
+}
+
+// Epoch sums up an epoch's steps, or a look at the held-out turns.
+type Epoch struct {
+	Epoch      int     `json:"epoch"` // from 1
+	Loss       float64 `json:"loss"`  // Σ weight·value of the terms
+	Terms      []Loss  `json:"terms"`
+	L0         float64 `json:"l0"`    // mean number of terms of the student's vectors
+	FLOPS      float64 `json:"flops"` // mean share of the passages that a vector's terms touch, summed over its terms
+	Validation *Epoch  `json:"validation,omitempty"`
+}
+
+// sums are running sums over the turns of some batches.
+type sums struct {
+	Turns  float64
+	L0     float64
+	FLOPS  float64
+	Loss   float64
+	Losses []Loss
+}
+
+func (s *sums) add(b *Batch, losses []Loss) {
+	n := float64(len(b.Turns))
+	s.Turns += n
+	for i := range b.Turns {
+		s.L0 += float64(b.Turns[i].Query.Len())
+		for _, cost := range b.Turns[i].Cost {
+			s.FLOPS += float64(cost)
+		}
+	}
+	if s.Losses == nil {
+		s.Losses = make([]Loss, len(losses))
+	}
+	for i, l := range losses {
+		s.Losses[i].Term = l.Term
+		s.Losses[i].Weight = l.Weight
+		s.Losses[i].Value += n * l.Value
+		s.Loss += n * l.Weight * l.Value
+	}
+}
+
+func (s *sums) mean() Epoch {
+	e := Epoch{Loss: s.Loss / s.Turns, L0: s.L0 / s.Turns, FLOPS: s.FLOPS / s.Turns}
+	for _, l := range s.Losses {
+		l.Value /= s.Turns
+		e.Terms = append(e.Terms, l)
+	}
+	return e
+}
+
+// summary sums up the epoch under way.
+func (t *trainer) summary() Epoch {
+	e := t.running.mean()
+	e.Epoch = t.epoch + 1
+	return e
+}

@@ -1,0 +1,141 @@
+package distill
+
+import (
+	"math"
+
+	"parley/sparse"
+)
+
+// Batch is what the terms of an objective look at: some turns, the student's
+// vectors and scores, the teacher's scores.
+type Batch struct {
+	Turns []Turn
+}
+
+// Turn is one turn of a batch. Terms add to ScoreGradient and WeightGradient;
+// what lies between the two, that a score is the inner product of Query and a
+// passage, is the trainer's to add.
+type Turn struct {
+	Number         int           // of the turn in its conversation, from 1
+	Query          sparse.Vector // the student's vector q, L0 terms
+	WeightGradient []float32     // [L0] ∂loss/∂q_j
+	Cost           []float32     // [L0] df_j/N: the share of the passages that term j touches
+	Scores         []float64     // [K] the student's scores of the candidates
+	Teacher        []float64     // [K] the teacher's
+	ScoreGradient  []float64     // [K] ∂loss/∂score
+}
+
+// Term is one summand of an objective.
+type Term interface {
+	// Name names the term in plans and histories.
+	Name() string
+	// Add returns the term's value on b, a mean over its turns, and adds its
+	// gradient times weight.
+	Add(b *Batch, weight float64) float64
+}
+
+// KLD is the Kullback–Leibler divergence of the student's distribution over
+// the candidates from the teacher's,
+//
+//	Σ_d p_T(d)·ln(p_T(d)/p_S(d)),   p(d) = softmax of score(d)/T
+//
+// (DiSCo, arXiv 2410.14609). Its gradient by the student's score is
+// (p_S − p_T)/T.
+type KLD struct{ Temperature float64 }
+
+// Name returns kld.
+func (KLD) Name() string { return "kld" }
+
+// Add implements Term.
+func (k KLD) Add(b *Batch, weight float64) float64 {
+	sum := 0.0
+	scale := weight / (k.Temperature * float64(len(b.Turns)))
+	for i := range b.Turns {
+		t := &b.Turns[i]
+		student, teacher := logSoftmax(t.Scores, k.Temperature), logSoftmax(t.Teacher, k.Temperature)
+		for d, lt := range teacher {
+			pt := math.Exp(lt)
+			sum += pt * (lt - student[d])
+			t.ScoreGradient[d] += scale * (math.Exp(student[d]) - pt)
+		}
+	}
+	return sum / float64(len(b.Turns))
+}
+
+// logSoftmax returns the logarithm of the softmax of scores/temperature.
+func logSoftmax(scores []float64, temperature float64) []float64 {
+	logs := make([]float64, len(scores))
+	high := math.Inf(-1)
+	for d, s := range scores {
+		logs[d] = s / temperature
+		high = max(high, logs[d])
+	}
+	sum := 0.0
+	for _, s := range logs {
+		sum += math.Exp(s - high)
+	}
+	shift := high + math.Log(sum)
+	for d := range logs {
+		logs[d] -= shift
+	}
+	return logs
+}
+
+// L1 is the mean sum of the query's weights.
+type L1 struct{}
+
+// Name returns l1.
+func (L1) Name() string { return "l1" }
+
+// Add implements Term.
+func (L1) Add(b *Batch, weight float64) float64 {
+	return addWeighted(b, weight, func(*Turn, int) float32 { return 1 })
+}
+
+// DFL1 is L1 with each weight paid at its price in the index,
+//
+//	Σ_j (df_j/N)·q_j
+//
+// df_j/N being the share of all postings lists that the term j makes a search
+// walk, so that what is penalised is what is paid.
+type DFL1 struct{}
+
+// Name returns df_l1.
+func (DFL1) Name() string { return "df_l1" }
+
+// Add implements Term.
+func (DFL1) Add(b *Batch, weight float64) float64 {
+	return addWeighted(b, weight, func(t *Turn, j int) float32 { return t.Cost[j] })
+}
+
+// addWeighted is the mean over turns of Σ_j price(j)·q_j, and its gradient.
+func addWeighted(b *Batch, weight float64, price func(t *Turn, j int) float32) float64 {
+	sum := 0.0
+	scale := float32(weight / float64(len(b.Turns)))
+	for i := range b.Turns {
+		t := &b.Turns[i]
+		for j, w := range t.Query.Weights {
+			p := price(t, j)
+			sum += float64(p) * float64(w)
+			t.WeightGradient[j] += scale * p
+		}
+	}
+	return sum / float64(len(b.Turns))
+}
+
+// weighted is a term with its weight, which rises quadratically from 0 over the
+// first ramp steps (Lassance and Clinchant, arXiv 2207.03834, after SPLADE).
+type weighted struct {
+	Term
+	weight float64
+	ramp   int
+}
+
+// at returns the weight at a step, from 0.
+func (w weighted) at(step int) float64 {
+	if step >= w.ramp {
+		return w.weight
+	}
+	share := float64(step) / float64(w.ramp)
+	return w.weight * share * share
+}

@@ -1,0 +1,62 @@
+package distill
+
+import (
+	"bytes"
+	"encoding/json"
+	"path/filepath"
+
+	"parley/internal/durable"
+	"parley/internal/model"
+)
+
+// The files that stand beside the model in the folder of a training.
+const (
+	PlanFile    = "plan.yaml"
+	HistoryFile = "history.json"
+)
+
+// Result is what a training ended with.
+type Result struct {
+	Plan    Plan    // as resolved
+	Counts  Counts  // what became of the turns
+	History []Epoch // one entry an epoch
+	Best    int     // the epoch, from 1, whose student was kept; 0 for the last
+
+	student Student
+	keeper  *keeper
+}
+
+// Save writes the student as the model folder path, the plan and the history of
+// losses beside it, and removes the training's checkpoint.
+func (r *Result) Save(path string) error {
+	dir, err := durable.CreateDir(path, model.ConfigFile)
+	if err != nil {
+		return err
+	}
+	defer dir.Discard()
+	if err := r.student.Save(dir.Path()); err != nil {
+		return err
+	}
+	var plan bytes.Buffer
+	if err := r.Plan.Write(&plan); err != nil {
+		return err
+	}
+	history, err := json.MarshalIndent(struct {
+		Counts Counts  `json:"turns"`
+		Best   int     `json:"best_epoch"`
+		Epochs []Epoch `json:"epochs"`
+	}{r.Counts, r.Best, r.History}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(dir.Path(), PlanFile), plan.Bytes()); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(dir.Path(), HistoryFile), append(history, '\n')); err != nil {
+		return err
+	}
+	if err := dir.Commit(); err != nil {
+		return err
+	}
+	return r.keeper.remove()
+}

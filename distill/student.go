@@ -1,0 +1,85 @@
+package distill
+
+import (
+	"parley/internal/f32"
+	"parley/internal/input"
+	"parley/internal/lexical"
+	"parley/internal/model"
+	"parley/sparse"
+)
+
+// Student is a trainable query encoder. Forward returns the vectors of a batch
+// and keeps what Backward needs to add to the gradients of the parameters, given
+// those of the loss with respect to each weight of each vector. Neither may
+// depend on the number of workers.
+type Student interface {
+	Parameters() []*f32.Parameter
+	Forward(batch []Input, workers int) []sparse.Vector
+	Backward(gradients [][]float32, workers int)
+	// Save writes the student as a model folder's files into dir.
+	Save(dir string) error
+}
+
+// Input is a turn's context as a student reads it.
+type Input struct {
+	Context input.Context
+	Dropped []bool // [L] tokens hidden from the student in this step; nil for none
+}
+
+// lexicalStudent weighs the terms of the context.
+type lexicalStudent struct {
+	reader *input.Reader
+	stats  input.Statistics
+	net    *lexical.Network
+	batch  []lexical.Input
+}
+
+// newLexicalStudent returns the untrained student of the plan. The terms that it
+// embeds are those that occur at least MinCount times in the training contexts.
+func newLexicalStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context) *lexicalStudent {
+	vocabulary := reader.Tokenizer().Vocabulary().Len()
+	config, terms := lexical.Config{}, []uint32(nil)
+	if p.Student.Kind == StudentMLP {
+		config = lexical.Config{Dim: p.Student.Dim, Hidden: p.Student.Hidden}
+		counts := make([]int, vocabulary)
+		for _, c := range contexts {
+			for _, id := range c.IDs {
+				counts[id]++
+			}
+		}
+		for id, n := range counts {
+			if n >= p.Student.MinCount {
+				terms = append(terms, uint32(id))
+			}
+		}
+	}
+	return &lexicalStudent{reader: reader, stats: stats, net: lexical.New(config, vocabulary, terms, p.Seed)}
+}
+
+func (s *lexicalStudent) Parameters() []*f32.Parameter { return s.net.Parameters() }
+
+func (s *lexicalStudent) Forward(batch []Input, workers int) []sparse.Vector {
+	s.batch = s.batch[:0]
+	for _, in := range batch {
+		s.batch = append(s.batch, lexical.Input{Context: in.Context, Dropped: in.Dropped})
+	}
+	f32.Parallel(len(batch), workers, func(i int) {
+		s.batch[i].Terms = s.reader.Terms(batch[i].Context, s.stats)
+	})
+	return s.net.Forward(s.batch, workers)
+}
+
+func (s *lexicalStudent) Backward(gradients [][]float32, workers int) {
+	s.net.Backward(gradients, workers)
+}
+
+func (s *lexicalStudent) Save(dir string) error {
+	vocab := s.reader.Tokenizer().Vocabulary()
+	counts := model.Counts{Passages: s.stats.N(), Having: make([]int32, vocab.Len())}
+	for id := range counts.Having {
+		counts.Having[id] = int32(s.stats.DF(uint32(id)))
+	}
+	network := s.net.Config()
+	config := model.Config{Kind: model.KindLexical, Budget: s.reader.Budget(), Lexical: &network}
+	return model.Write(dir, config, vocab, counts, s.net.Tensors())
+}
