@@ -10,11 +10,31 @@ import (
 )
 
 // Bootstrap says how confidence intervals are drawn. The zero value means
-// 10,000 resamples, 95 % and seed 0.
+// 10,000 resamples of single topics, 95 % and seed 0.
 type Bootstrap struct {
 	Resamples  int     // 0: 10,000
 	Confidence float64 // between 0 and 1; 0: .95
 	Seed       uint64
+	// Cluster names what a topic belongs to, such as its conversation; topics
+	// of one cluster are drawn together. nil: each topic stands by itself.
+	Cluster func(topic string) string
+}
+
+// Interval returns the confidence interval of the mean of measure m.
+func (e *Evaluation) Interval(m int, b Bootstrap) (low, high float64) {
+	return b.of(e.Topics, e.Values[m])
+}
+
+// of returns the interval of the mean of values, one for each topic.
+func (b Bootstrap) of(topics []string, values []float64) (low, high float64) {
+	if b.Cluster == nil {
+		return b.Interval(values, nil)
+	}
+	labels := make([]string, len(topics))
+	for i, topic := range topics {
+		labels[i] = b.Cluster(topic)
+	}
+	return b.Interval(values, labels)
 }
 
 func (b Bootstrap) resamples() int {

@@ -22,20 +22,19 @@ func ParseTest(name string) (Test, error) {
 }
 
 // CompareOptions says how systems are compared. The zero value means the
-// paired t-test, Holm's correction, and intervals by single topics.
+// paired t-test with Holm's correction, and no intervals.
 type CompareOptions struct {
 	Test       Test       // "": StudentT
 	Correction Correction // "": Holm
 	Seed       uint64     // of Randomised
-	Bootstrap  Bootstrap
-	Cluster    func(topic string) string // what topics belong together for the intervals; nil: each stands by itself
+	Intervals  *Bootstrap // nil: none are drawn
 }
 
 // Comparison is what one measure says of a system against the base.
 type Comparison struct {
 	Topics              int     // how many were paired
 	Difference          float64 // mean over topics of system minus base
-	Low, High           float64 // confidence interval of Difference
+	Low, High           float64 // confidence interval of Difference; 0 without CompareOptions.Intervals
 	T                   float64 // Student's t; 0 for Randomised
 	P, Corrected        float64 // p-value, by itself and among all comparisons of the measure
 	Wins, Losses, Equal int     // topics in which the system is above, below, level with the base
@@ -91,7 +90,9 @@ func (o CompareOptions) compare(topics []string, base, system []float64) Compari
 		return c
 	}
 	c.Difference = mean(differences)
-	c.Low, c.High = o.Bootstrap.Interval(differences, o.clusters(topics))
+	if o.Intervals != nil {
+		c.Low, c.High = o.Intervals.of(topics, differences)
+	}
 	if o.Test == Randomised {
 		c.P = Randomisation(differences, randomSamples, o.Seed)
 	} else {
@@ -102,25 +103,13 @@ func (o CompareOptions) compare(topics []string, base, system []float64) Compari
 
 func doubts(c Comparison) []Warning {
 	var warnings []Warning
-	if c.Topics < enoughTopics {
+	if c.Topics < EnoughTopics {
 		warnings = append(warnings, Warning{Kind: FewTopics, Count: c.Topics})
 	}
 	if c.Equal == c.Topics && c.Topics > 0 {
 		warnings = append(warnings, Warning{Kind: Identical, Count: c.Topics})
 	}
 	return warnings
-}
-
-// clusters returns the label of each topic, nil where each stands by itself.
-func (o CompareOptions) clusters(topics []string) []string {
-	if o.Cluster == nil {
-		return nil
-	}
-	labels := make([]string, len(topics))
-	for i, topic := range topics {
-		labels[i] = o.Cluster(topic)
-	}
-	return labels
 }
 
 func (o CompareOptions) correct(comparisons [][]Comparison, measures int) {

@@ -103,7 +103,8 @@ func TestCompare(t *testing.T) {
 	_, below := paired(t, 40, func(i int) float64 { return -float64(i%3) / 16 })
 	for _, test := range []Test{StudentT, Randomised} {
 		all, err := Compare(base, []*Evaluation{above, same, below}, CompareOptions{
-			Test: test, Cluster: func(topic string) string { c, _, _ := strings.Cut(topic, "_"); return c },
+			Test:      test,
+			Intervals: &Bootstrap{Cluster: func(topic string) string { c, _, _ := strings.Cut(topic, "_"); return c }},
 		})
 		if err != nil {
 			t.Fatal(err)

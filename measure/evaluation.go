@@ -148,7 +148,7 @@ func (e *Evaluation) aggregate(m int, values []float64) float64 {
 	for _, v := range values {
 		sum += v
 	}
-	if e.Measures[m].counts() || len(values) == 0 {
+	if e.Measures[m].Counts() || len(values) == 0 {
 		return sum
 	}
 	return sum / float64(len(values))

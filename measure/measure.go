@@ -200,9 +200,9 @@ func ParseList(list string) ([]Measure, error) {
 	return measures, nil
 }
 
-// counts tells whether the measure is a number of passages or topics, which is
+// Counts tells whether the measure is a number of passages or topics, which is
 // summed over topics; the others are averaged.
-func (m Measure) counts() bool {
+func (m Measure) Counts() bool {
 	switch m.Kind {
 	case NumQ, NumRet, NumRel, NumRelRet:
 		return true

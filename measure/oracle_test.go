@@ -226,7 +226,7 @@ func TestBounds(t *testing.T) {
 			r, _ := rank(run[topic], grades)
 			ideal, _ := rank(best, grades)
 			for _, m := range all {
-				if v := r.score(m, 1); !m.counts() && (v < 0 || v > 1) {
+				if v := r.score(m, 1); !m.Counts() && (v < 0 || v > 1) {
 					t.Errorf("%s is %v", m, v)
 				}
 			}

@@ -103,7 +103,7 @@ func (e *Evaluation) trecAggregate(l trecLine) float64 {
 }
 
 func (l trecLine) write(w io.Writer, topic string, value float64) {
-	if l.m.counts() {
+	if l.m.Counts() {
 		fmt.Fprintf(w, "%-22s\t%s\t%d\n", l.name, topic, int(value))
 	} else {
 		fmt.Fprintf(w, "%-22s\t%s\t%6.4f\n", l.name, topic, value)

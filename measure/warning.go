@@ -32,10 +32,10 @@ const (
 	Identical      WarningKind = "identical"        // two systems have the same scores throughout
 )
 
-// enoughTopics is the number below which FewTopics warns: with fewer, tests
+// EnoughTopics is the number below which FewTopics warns: with fewer, tests
 // in the style of TREC often contradict each other (Buckley and Voorhees,
 // SIGIR 2000).
-const enoughTopics = 25
+const EnoughTopics = 25
 
 const shownTopics = 3
 
@@ -61,7 +61,7 @@ func (w Warning) String() string {
 	case Ties:
 		return fmt.Sprintf("equal scores straddle rank %d in %d of %d topics, where the passage ids decide%s", w.Cutoff, w.Count, w.Of, list)
 	case FewTopics:
-		return fmt.Sprintf("%d topics are few to compare systems by: take %d or more", w.Count, enoughTopics)
+		return fmt.Sprintf("%d topics are few to compare systems by: take %d or more", w.Count, EnoughTopics)
 	case Identical:
 		return fmt.Sprintf("the scores are the same in all %d topics", w.Count)
 	}

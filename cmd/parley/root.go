@@ -91,7 +91,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	group(root, "Data", newVocabCommand(io), newTokenizeCommand(io))
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
 	group(root, "Train")
-	group(root, "Measure")
+	group(root, "Measure", newEvalCommand(io))
 	root.AddCommand(newVersionCommand(io))
 	started := new(bool)
 	for _, cmd := range root.Commands() {
