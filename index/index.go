@@ -88,11 +88,12 @@ func (x *Index) Vocabulary() int { return x.manifest.Vocabulary }
 // Size returns P, the number of postings.
 func (x *Index) Size() int { return len(x.postings) }
 
-// Bytes returns the size of the index's files on disk, but for the manifest.
+// Bytes returns the size on disk of posting lists, forward vectors and passages
+// together.
 func (x *Index) Bytes() int64 {
 	total := int64(0)
-	for _, f := range x.manifest.Files {
-		total += f.Bytes
+	for _, at := range x.manifest.layout() {
+		total += at[len(at)-1]
 	}
 	return total
 }
