@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -88,13 +86,11 @@ func (o *indexing) check() error {
 		return usagef("--vocab-size %d: it cannot be negative", o.size)
 	case o.size > 0 && o.vocabulary != "":
 		return usagef("--vocab-size is for a vocabulary that is trained, without --vocab")
-	case o.cased && (isIndex(o.vocabulary) || strings.HasSuffix(o.vocabulary, ".json")):
-		return usagef("--cased: %s says itself how text is folded", o.vocabulary)
 	}
 	if o.workers <= 0 {
 		o.workers = runtime.GOMAXPROCS(0)
 	}
-	return nil
+	return checkCased(o.vocabulary, o.cased)
 }
 
 // run reads the collections twice, to count and to encode, and once more
@@ -131,35 +127,13 @@ func (o *indexing) run(ctx context.Context, io streams) error {
 
 // openVocabulary reads, borrows or trains the vocabulary.
 func (o *indexing) openVocabulary(io streams, corpus corpus) (*wordpiece.Vocabulary, error) {
+	if o.vocabulary != "" {
+		return openVocabulary(o.vocabulary, o.cased)
+	}
+	p := io.progress("train vocabulary", -1, "passages")
+	defer p.Done()
 	options := wordpiece.Options{Cased: o.cased}
-	switch {
-	case o.vocabulary == "":
-		p := io.progress("train vocabulary", -1, "passages")
-		defer p.Done()
-		return wordpiece.Train(corpus.texts(p), wordpiece.TrainOptions{Size: o.size, Options: options})
-	case isIndex(o.vocabulary):
-		ix, err := index.Open(o.vocabulary)
-		if err != nil {
-			return nil, err
-		}
-		defer ix.Close()
-		folder, err := model.Open(ix.EncoderPath())
-		if err != nil {
-			return nil, err
-		}
-		return folder.Vocabulary, nil
-	}
-	vocabulary, err := wordpiece.OpenVocabulary(o.vocabulary)
-	if err == nil && o.cased {
-		vocabulary = vocabulary.With(options)
-	}
-	return vocabulary, err
-}
-
-// isIndex tells whether the folder path holds an index, whole or not.
-func isIndex(path string) bool {
-	_, err := os.Stat(filepath.Join(path, "index.json"))
-	return path != "" && err == nil
+	return wordpiece.Train(corpus.texts(p), wordpiece.TrainOptions{Size: o.size, Options: options})
 }
 
 // count counts the terms of the corpus and its passages.

@@ -29,7 +29,8 @@ those that Hugging Face tokenizers gives with BERT's normalizer and
 pre-tokenizer; special tokens such as [SEP] are found where the text has them.
 
 A vocab.txt is taken to be of lower-case tokens without accents unless --cased
-is given; a tokenizer.json says itself. Fields beside "text" are ignored.`,
+is given; a tokenizer.json, an index or a model says itself. Fields beside
+"text" are ignored.`,
 		Example: `  echo '{"text": "Who wrote it?"}' | parley tokenize --vocab vocab.txt
   parley tokenize --vocab vocab.txt --special < corpus.jsonl > ids.jsonl
   parley tokenize --vocab cased.txt --cased < corpus.jsonl > ids.jsonl`,
@@ -37,7 +38,7 @@ is given; a tokenizer.json says itself. Fields beside "text" are ignored.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return t.run(cmd.Context(), io) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&t.vocabulary, "vocab", "", "the vocabulary: a vocab.txt, a tokenizer.json, or the `FILE` of a folder with one of them")
+	flags.StringVar(&t.vocabulary, "vocab", "", "a vocab.txt or tokenizer.json, a folder with one of them, an index or a model")
 	flags.BoolVar(&t.cased, "cased", false, "keep capital letters and accents")
 	flags.BoolVar(&t.special, "special", false, "begin with [CLS] and end with [SEP]")
 	_ = cmd.MarkFlagRequired("vocab") // fails only if there is no such flag

@@ -2,14 +2,18 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"parley/collection"
+	"parley/index"
 	"parley/internal/durable"
+	"parley/internal/model"
 	"parley/internal/wordpiece"
 )
 
@@ -166,14 +170,63 @@ func fileTexts(path string, io streams) iter.Seq2[string, error] {
 	}
 }
 
-// openVocabulary opens the vocabulary at path, a file or a folder with one,
-// and keeps capital letters and accents of texts if cased is set.
+// openVocabulary opens the vocabulary of the index or the model at path, or the
+// vocabulary file there. Of a file that does not say whether capital letters
+// and accents are kept, cased does.
 func openVocabulary(path string, cased bool) (*wordpiece.Vocabulary, error) {
-	v, err := wordpiece.OpenVocabulary(path)
-	if err != nil || !cased {
-		return v, err
+	switch {
+	case checkCased(path, cased) != nil:
+		return nil, checkCased(path, cased)
+	case isIndex(path):
+		return indexVocabulary(path)
+	case isModel(path):
+		return modelVocabulary(path)
 	}
-	o := v.Options()
-	o.Cased = true
-	return v.With(o), nil
+	v, err := wordpiece.OpenVocabulary(path)
+	if err == nil && cased {
+		v = v.With(wordpiece.Options{Cased: true})
+	}
+	return v, err
+}
+
+// checkCased refuses the flag --cased where the vocabulary at path says itself
+// how text is folded.
+func checkCased(path string, cased bool) error {
+	if cased && (isIndex(path) || isModel(path) || filepath.Ext(path) == ".json") {
+		return usagef("--cased: %s says itself how text is folded", path)
+	}
+	return nil
+}
+
+// isIndex tells whether the folder path holds an index, whole or not.
+func isIndex(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "index.json"))
+	return path != "" && err == nil
+}
+
+// isModel tells whether the folder path holds a model of this program, not one
+// of others that share the name of its description.
+func isModel(path string) bool {
+	var config struct {
+		Version *int `json:"parley_model"`
+	}
+	data, err := os.ReadFile(filepath.Join(path, model.ConfigFile))
+	return err == nil && json.Unmarshal(data, &config) == nil && config.Version != nil
+}
+
+func indexVocabulary(path string) (*wordpiece.Vocabulary, error) {
+	ix, err := index.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer ix.Close()
+	return modelVocabulary(ix.EncoderPath())
+}
+
+func modelVocabulary(path string) (*wordpiece.Vocabulary, error) {
+	folder, err := model.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return folder.Vocabulary, nil
 }
