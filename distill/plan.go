@@ -75,6 +75,8 @@ type ObjectivePlan struct {
 // OptimiserPlan says how the loss is brought down: by Adam, with a learning
 // rate that rises and then falls to 0, both linearly.
 type OptimiserPlan struct {
+	// Epochs is how often each turn is seen; 0 means 6, or as many as make 2,500
+	// steps of smaller data, but not more than 60.
 	Epochs       int     `yaml:"epochs" json:"epochs"`
 	Batch        int     `yaml:"batch" json:"batch"` // turns
 	LearningRate float64 `yaml:"learning_rate" json:"learning_rate"`
@@ -93,7 +95,7 @@ func DefaultPlan(kind string) Plan {
 		Candidates: SamplerPlan{Teacher: 16, History: 16, Random: 16, Depth: 64},
 		Objective:  ObjectivePlan{KLD: 1, Temperature: 5, Ramp: .33},
 		Optimiser: OptimiserPlan{
-			Epochs: 6, Batch: 64, LearningRate: 2e-3, WarmUp: .05, Clip: 1, TokenDropout: .15,
+			Batch: 64, LearningRate: 2e-3, WarmUp: .05, Clip: 1, TokenDropout: .15,
 		},
 		Validation: .05,
 		Seed:       1,
@@ -152,7 +154,7 @@ func (p Plan) Validate() error {
 		{notNegative(p.Objective.L1), "objective.l1 must not be negative"},
 		{notNegative(p.Objective.DFL1), "objective.df_l1 must not be negative"},
 		{share(p.Objective.Ramp), "objective.ramp must be from 0 to 1"},
-		{within(p.Optimiser.Epochs, 1, 10_000), "optimiser.epochs must be from 1 to 10000"},
+		{within(p.Optimiser.Epochs, 0, 10_000), "optimiser.epochs must be from 1 to 10000, or 0 for the default"},
 		{within(p.Optimiser.Batch, 1, 100_000), "optimiser.batch must be from 1 to 100000"},
 		{p.Optimiser.LearningRate > 0 && finite(p.Optimiser.LearningRate), "optimiser.learning_rate must be positive"},
 		{share(p.Optimiser.WarmUp), "optimiser.warm_up must be from 0 to 1"},
@@ -165,6 +167,21 @@ func (p Plan) Validate() error {
 		}
 	}
 	return nil
+}
+
+// Bounds of the default number of epochs.
+const (
+	fewestEpochs = 6
+	mostEpochs   = 60
+	enoughSteps  = 2500
+)
+
+// epochs returns the number of epochs over n training turns.
+func (o OptimiserPlan) epochs(n int) int {
+	if o.Epochs > 0 {
+		return o.Epochs
+	}
+	return min(max(fewestEpochs, enoughSteps*o.Batch/max(1, n)), mostEpochs)
 }
 
 func within(n, low, high int) bool { return low <= n && n <= high }

@@ -29,6 +29,7 @@ type Options struct {
 type Progress struct {
 	Step, Steps int
 	Turns       int // trained on in this step
+	Left        int // turns to be trained on in the steps after it
 	Epoch       Epoch
 }
 
@@ -75,7 +76,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 	if err := keeper.restore(); err != nil {
 		return nil, err
 	}
-	for t.epoch < plan.Optimiser.Epochs {
+	for t.epoch < t.plan.Optimiser.Epochs {
 		if err := t.runEpoch(ctx, o.Progress, keeper); err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 			copy(p.Value, t.best.values[i])
 		}
 	}
-	return &Result{Plan: plan, Counts: t.counts, History: t.history, Best: t.best.epoch, student: t.student, keeper: keeper}, nil
+	return &Result{Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, student: t.student, keeper: keeper}, nil
 }
 
 func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, error) {
@@ -107,13 +108,14 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 	if t.training, t.held, err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
 		return nil, err
 	}
+	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(len(t.training))
 	contexts := make([]input.Context, len(t.training))
 	for i, ex := range t.training {
 		contexts[i] = ex.context
 	}
 	t.student = newLexicalStudent(plan, reader, d.Passages, contexts)
 	t.adam = newAdam(t.student.Parameters())
-	t.steps = plan.Optimiser.Epochs * t.stepsPerEpoch()
+	t.steps = t.plan.Optimiser.Epochs * t.stepsPerEpoch()
 	return t, nil
 }
 
@@ -135,7 +137,8 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 		t.step(batch, terms)
 		t.at++
 		if progress != nil {
-			progress(Progress{Step: t.adam.steps, Steps: t.steps, Turns: len(batch), Epoch: t.summary()})
+			left := (t.plan.Optimiser.Epochs-t.epoch)*len(order) - min(t.at*size, len(order))
+			progress(Progress{Step: t.adam.steps, Steps: t.steps, Turns: len(batch), Left: left, Epoch: t.summary()})
 		}
 		if err := keeper.saveIfDue(); err != nil {
 			return err

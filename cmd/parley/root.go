@@ -90,7 +90,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
 	group(root, "Data", newVocabCommand(io), newTokenizeCommand(io))
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
-	group(root, "Train")
+	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))
 	root.AddCommand(newVersionCommand(io))
 	started := new(bool)

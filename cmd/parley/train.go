@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/collection"
+	"parley/dialog"
+	"parley/distill"
+	"parley/index"
+	"parley/internal/durable"
+	"parley/internal/model"
+	"parley/search"
+	"parley/sparse"
+)
+
+// training says what is trained, and on what.
+type training struct {
+	index    string
+	turns    []string
+	teachers []string
+	student  string
+	planFile string
+	exclude  string
+	seed     uint64
+	workers  int
+	restart  bool
+	output   string
+}
+
+func newTrainCommand(io streams) *cobra.Command {
+	var o training
+	cmd := &cobra.Command{
+		Use:   "train --index INDEX --turns DIR[,DIR...] -o MODEL",
+		Short: "Distil a rewriter into a student query encoder",
+		Long: `Trains a student that reads a conversation and weighs its terms, so that it
+ranks the passages of the index as the teacher's rewrites rank them. It needs no
+judgements: every turn that has the teacher's rewrite is learned from, and the
+others are counted. Of several teachers, the mean of their vectors teaches.
+
+There are two students: mlp looks at each term's neighbours and is the better
+one; features looks at no word, only at where and how often it was said and how
+rare it is, and trains in a quarter of the time. What a plan file can say is
+printed by --print-plan.
+
+Some conversations are held out to choose the best epoch. Beside the weights,
+MODEL holds the resolved plan (plan.yaml) and the history of losses
+(history.json). A training that was interrupted, even killed, is taken up by the
+same command from MODEL.checkpoint and ends with the same weights, bit for bit.`,
+		Example: `  parley train --index mine.index --turns data/mine -o student
+  parley train --index mine.index --turns data/mine,data/more --teacher gpt,human --student features -o student
+  parley train --print-plan > plan.yaml
+  parley train --index mine.index --turns data/mine --plan plan.yaml --exclude ids.txt -o student`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.index, "index", "", "folder of the index whose passages teacher and student rank")
+	flags.StringSliceVar(&o.turns, "turns", nil, "folders of the collections whose conversations are trained on")
+	flags.StringSliceVar(&o.teachers, "teacher", nil, "rewriters to learn from: human, or names of the collection's rewrites (default human)")
+	flags.StringVar(&o.student, "student", "", "mlp or features (default mlp)")
+	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
+	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
+	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
+	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
+	flags.StringVarP(&o.output, "output", "o", "", "folder of the model")
+	printPlan := flags.Bool("print-plan", false, "print the resolved plan and train nothing")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		plan, err := o.plan(cmd.Flags().Changed("seed"))
+		if err != nil {
+			return err
+		}
+		if *printPlan {
+			return plan.Write(io.out)
+		}
+		for name, value := range map[string]int{"index": len(o.index), "turns": len(o.turns), "output": len(o.output)} {
+			if value == 0 {
+				return usagef("required flag --%s is not set", name)
+			}
+		}
+		return o.run(cmd.Context(), io, plan)
+	}
+	return cmd
+}
+
+// plan resolves defaults, plan file and flags, the later before the earlier.
+func (o *training) plan(seeded bool) (distill.Plan, error) {
+	plan := distill.DefaultPlan(distill.StudentMLP)
+	if o.planFile != "" {
+		file, err := os.Open(o.planFile)
+		if err != nil {
+			return plan, err
+		}
+		defer file.Close()
+		if plan, err = distill.ReadPlan(file, o.planFile, plan); err != nil {
+			return plan, err
+		}
+	}
+	if o.student != "" {
+		plan.Student.Kind = o.student
+	}
+	if o.teachers != nil {
+		plan.Teacher.Rewriters = o.teachers
+	}
+	if seeded {
+		plan.Seed = o.seed
+	}
+	if err := plan.Validate(); err != nil {
+		return plan, usageError{err}
+	}
+	return plan, nil
+}
+
+func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error {
+	if err := checkOutput(o.output); err != nil {
+		return err
+	}
+	ix, err := index.Open(o.index)
+	if err != nil {
+		return err
+	}
+	defer ix.Close()
+	talk, err := o.conversations(io)
+	if err != nil {
+		return err
+	}
+	data, err := trainingData(ix, talk)
+	if err != nil {
+		return err
+	}
+	options := distill.Options{Workers: o.workers, Checkpoint: strings.TrimRight(o.output, "/") + ".checkpoint"}
+	if options.Workers <= 0 {
+		options.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.restart {
+		if err := os.Remove(options.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	result, err := trainStudent(ctx, io, "train", data, plan, options)
+	if err != nil {
+		return err
+	}
+	if err := result.Save(o.output); err != nil {
+		return err
+	}
+	tellTraining(io, result)
+	return nil
+}
+
+// checkOutput tells that the folder path cannot be written before the work of
+// writing it is done.
+func checkOutput(path string) error {
+	dir, err := durable.CreateDir(path, model.ConfigFile)
+	if err == nil {
+		dir.Discard()
+	}
+	return err
+}
+
+// conversations reads the conversations to train on.
+func (o *training) conversations(io streams) ([]dialog.Conversation, error) {
+	excluded, err := readIDs(o.exclude)
+	if err != nil {
+		return nil, err
+	}
+	var talk []dialog.Conversation
+	left := 0
+	for _, dir := range o.turns {
+		c, err := collection.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		for conversation, err := range c.Conversations() {
+			switch {
+			case err != nil:
+				return nil, err
+			case excluded[conversation.ID]:
+				left++
+			default:
+				talk = append(talk, conversation)
+			}
+		}
+	}
+	if o.exclude != "" {
+		fmt.Fprintf(io.err, "left out %d conversations: %s names them\n", left, o.exclude)
+	}
+	if len(talk) == 0 {
+		return nil, fmt.Errorf("there is no conversation to train on in %s", strings.Join(o.turns, ", "))
+	}
+	return talk, nil
+}
+
+// readIDs reads a file of ids, one a line; the empty path stands for none.
+func readIDs(path string) (map[string]bool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	ids := map[string]bool{}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if id := strings.TrimSpace(lines.Text()); id != "" {
+			ids[id] = true
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("cannot read the ids in %s: %w", path, err)
+	}
+	return ids, nil
+}
+
+// trainingData joins conversations and the index whose passages are ranked.
+func trainingData(ix *index.Index, talk []dialog.Conversation) (distill.Data, error) {
+	own, err := openEncoder("", ix)
+	if err != nil {
+		return distill.Data{}, err
+	}
+	searcher := search.New(ix, search.Options{Workers: 1})
+	rank := func(q sparse.Vector, k int) []uint32 {
+		hits := searcher.Search(q, k, nil)
+		passages := make([]uint32, len(hits))
+		for i, h := range hits {
+			passages[i] = uint32(h.Passage)
+		}
+		return passages
+	}
+	return distill.Data{
+		Conversations: talk, Vocabulary: own.Vocabulary(), Passages: ix, Rank: rank,
+		Encode: own.Query,
+	}, nil
+}
+
+// trainStudent trains with progress under the given title.
+func trainStudent(ctx context.Context, io streams, title string, data distill.Data, plan distill.Plan, o distill.Options) (*distill.Result, error) {
+	turns := 0
+	for _, c := range data.Conversations {
+		turns += len(c.Turns)
+	}
+	preparing := io.progress(title+": prepare", int64(turns), "turns")
+	o.Preparing = func(int, int) { preparing.Add(1) }
+	var steps *progress
+	o.Progress = func(p distill.Progress) {
+		if steps == nil {
+			preparing.Done()
+			steps = io.progress(title, int64(p.Turns+p.Left), "turns")
+		}
+		steps.Note(fmt.Sprintf("epoch %d loss %.4f L0 %.1f FLOPS %.3f", p.Epoch.Epoch, p.Epoch.Loss, p.Epoch.L0, p.Epoch.FLOPS))
+		steps.Add(p.Turns)
+	}
+	defer func() { preparing.Done(); steps.Done() }()
+	return distill.Train(ctx, data, plan, o)
+}
+
+// tellTraining tells what a training ended with.
+func tellTraining(io streams, r *distill.Result) {
+	c := r.Counts
+	fmt.Fprintf(io.out, "trained on %d turns of %d conversations, %d more held out", c.Training, c.Conversations, c.Validation)
+	if skipped := c.NoTeacher + c.Unreachable; skipped > 0 {
+		fmt.Fprintf(io.out, "; left out %d without a rewrite by the teacher and %d whose rewrite shares no term with history and passages", c.NoTeacher, c.Unreachable)
+	}
+	fmt.Fprintln(io.out)
+	kept := r.History[len(r.History)-1]
+	if r.Best > 0 {
+		kept = r.History[r.Best-1]
+	}
+	if v := kept.Validation; v != nil {
+		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out loss %.4f, L0 %.1f, FLOPS %.3f\n", kept.Epoch, len(r.History), v.Loss, v.L0, v.FLOPS)
+	}
+}
