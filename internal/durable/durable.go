@@ -2,9 +2,16 @@
 //
 // Its guarantee: after any crash, a path that was written through this package
 // holds either all of the old content or all of the new, never a part. New
-// content is synced to disk before it takes the path's name.
+// content is synced to disk before it takes the path's name. (Where the system
+// cannot swap two folders in one step, a crash in the middle of the swap leaves
+// the old folder beside the path, whole, with .old behind its name.)
 //
-// It does not lock: of two writers of one path the last to commit wins.
+// Content is staged beside the path, in hidden names that end in .partial. What
+// a killed process left there is removed by the next writer of the same path;
+// what a live one is writing is locked, and left alone.
+//
+// It does not lock paths: of two writers of one path the last to commit wins.
+// Devices and pipes, such as /dev/stdout, are written straight through.
 package durable
 
 import (
@@ -14,58 +21,110 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // File is a file being written. It appears under its path on Commit.
 type File struct {
-	path string
-	temp *os.File
-	buf  *bufio.Writer
-	done bool
+	path   string   // as the user named it
+	target string   // path with its links followed; empty: written straight through
+	file   *os.File // the staged file
+	buf    *bufio.Writer
+	done   bool
 }
 
-// Create starts to write the file at path. Missing parent folders are made.
+// Create starts to write the file at path. Missing parent folders are made, a
+// symbolic link is followed. A file that is already there keeps its permissions,
+// and is refused at once if they forbid everyone to write it.
 func Create(path string) (*File, error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	f, err := create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write %s: %w", path, cause(err))
+	}
+	f.buf = bufio.NewWriterSize(f.file, 1<<16)
+	return f, nil
+}
+
+func create(path string) (*File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		info = nil
+	case err != nil:
 		return nil, err
+	case info.IsDir():
+		return nil, errors.New("it is a folder")
+	case !info.Mode().IsRegular():
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return &File{path: path, file: file}, err
+	case info.Mode().Perm()&0o222 == 0:
+		return nil, errors.New("it is write-protected")
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil, fmt.Errorf("cannot write %s: it is a folder", path)
-	}
-	temp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.partial")
+	target, err := follow(path)
 	if err != nil {
 		return nil, err
 	}
-	return &File{path: path, temp: temp, buf: bufio.NewWriterSize(temp, 1<<16)}, nil
+	file, err := stageFile(target)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, target: target, file: file}
+	if info != nil {
+		if err := file.Chmod(info.Mode().Perm()); err != nil {
+			f.Discard()
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 // Write adds p to the file.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.buf.Write(p)
 	if err != nil {
-		err = fmt.Errorf("cannot write %s: %w", f.path, err)
+		err = fmt.Errorf("cannot write %s: %w", f.path, cause(err))
 	}
 	return n, err
 }
 
-// Commit syncs the file and gives it its name. After an error the path holds
-// what it held before.
+// Commit syncs the file and gives it its name. It works once. After an error
+// the path holds what it held before, or, if only the sync of the new name
+// failed, the new content; whole in either case.
 func (f *File) Commit() error {
 	if f.done {
-		return nil
+		return fmt.Errorf("cannot write %s: %w", f.path, fs.ErrClosed)
 	}
-	err := errors.Join(f.buf.Flush(), f.temp.Chmod(0o644), f.temp.Sync())
-	if err == nil {
-		f.done = true
-		err = errors.Join(f.temp.Close(), os.Rename(f.temp.Name(), f.path), syncDir(filepath.Dir(f.path)))
-	}
-	if err != nil {
-		f.Discard()
-		return fmt.Errorf("cannot write %s: %w", f.path, err)
+	defer f.Discard()
+	if err := f.commit(); err != nil {
+		return fmt.Errorf("cannot write %s: %w", f.path, cause(err))
 	}
 	return nil
 }
+
+func (f *File) commit() error {
+	if err := f.buf.Flush(); err != nil {
+		return err
+	}
+	if f.target == "" {
+		f.done = true
+		return f.file.Close()
+	}
+	if err := f.file.Sync(); err != nil {
+		return err
+	}
+	if renamesClosed {
+		_ = f.file.Close()
+	}
+	if err := os.Rename(f.file.Name(), f.target); err != nil {
+		return err
+	}
+	f.done = true
+	_ = f.file.Close() // with the lock, which had to cover the rename; Sync has told all errors
+	return syncDir(filepath.Dir(f.target))
+}
+
+// renamesClosed tells whether the system renames only what is not open.
+const renamesClosed = runtime.GOOS == "windows"
 
 // Discard drops what was written, unless it was committed. It may be deferred.
 func (f *File) Discard() {
@@ -73,8 +132,10 @@ func (f *File) Discard() {
 		return
 	}
 	f.done = true
-	_ = f.temp.Close()
-	_ = os.Remove(f.temp.Name())
+	_ = f.file.Close()
+	if f.target != "" {
+		_ = os.Remove(f.file.Name())
+	}
 }
 
 // WriteFile writes data as the whole content of path.
@@ -90,16 +151,14 @@ func WriteFile(path string, data []byte) error {
 	return f.Commit()
 }
 
-// syncDir makes renames within dir outlast a crash. File systems that cannot
-// sync a folder order renames themselves.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
+// cause returns what went wrong without the staged names, which say nothing to
+// the user: "no space left on device".
+func cause(err error) error {
+	if path := new(fs.PathError); errors.As(err, &path) {
+		return path.Err
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, fs.ErrInvalid) {
-		return err
+	if link := new(os.LinkError); errors.As(err, &link) {
+		return link.Err
 	}
-	return nil
+	return err
 }

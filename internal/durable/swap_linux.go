@@ -2,7 +2,6 @@ package durable
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -11,11 +10,11 @@ import (
 // swapIn gives temp the name path. An existing folder at path is exchanged
 // with it in one step and is left under temp's name.
 func swapIn(temp, path string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if !exists(path) {
 		return os.Rename(temp, path)
 	}
 	err := unix.Renameat2(unix.AT_FDCWD, temp, unix.AT_FDCWD, path, unix.RENAME_EXCHANGE)
-	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSYS) { // a file system without the exchange
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, errors.ErrUnsupported) { // a file system without the exchange
 		return renameAside(temp, path)
 	}
 	return err

@@ -2,16 +2,12 @@
 
 package durable
 
-import (
-	"errors"
-	"io/fs"
-	"os"
-)
+import "os"
 
 // swapIn gives temp the name path. An existing folder at path is left under
 // temp's name.
 func swapIn(temp, path string) error {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+	if !exists(path) {
 		return os.Rename(temp, path)
 	}
 	return renameAside(temp, path)
