@@ -88,7 +88,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	root.SetOut(io.out)
 	root.SetErr(io.err)
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
-	group(root, "Data", newVocabCommand(io), newTokenizeCommand(io))
+	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io))
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
 	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))

@@ -1,0 +1,17 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func newCollectionCommand(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "collection",
+		Short: "Check, split or make up a collection",
+		Long: `A collection is a folder with corpus.jsonl (passages), turns.jsonl (the turns of
+conversations) and qrels.txt (judgements), each plain or compressed (.gz, .zst).
+docs/collection-format.md describes it.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newCollectionSynthesizeCommand(io))
+	return cmd
+}
