@@ -67,3 +67,29 @@ func TestInterruptedWriteLeavesNothing(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }
+
+// TestTiny checks that testdata/tiny, which other packages test with, is what
+// the generator makes.
+func TestTiny(t *testing.T) {
+	s, err := collection.Synthesise(collection.SynthesisOptions{Seed: 11, Passages: 60, Conversations: 12})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "tiny")
+	if err := s.Write(context.Background(), dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"corpus.jsonl", "turns.jsonl", "qrels.txt", "origin.json"} {
+		got, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join("../testdata/tiny", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s differs: run parley collection synthesize --passages 60 --conversations 12 --seed 11 -o testdata/tiny", name)
+		}
+	}
+}
