@@ -119,7 +119,7 @@ func (w *window[S]) run(j job, first, last int) []Hit {
 		w.collect(base, min(windowSize, last-base), j.skip)
 	}
 	clear(w.lists) // keeps no view of the index
-	return slices.Clone(w.best.hits)
+	return slices.Clone(w.best.take())
 }
 
 // add adds the postings of l in the window at base to the sums, and takes them
@@ -140,69 +140,15 @@ func (w *window[S]) add(l *list, base uint32) {
 // collect offers the window's sums and clears them.
 func (w *window[S]) collect(base, n int, skip func(int) bool) {
 	sums := w.sums[:n]
-	least := S(w.best.least())
+	least := S(w.best.least)
 	for i, sum := range sums {
 		if sum <= least {
 			continue
 		}
 		if passage := base + i; skip == nil || !skip(passage) {
 			w.best.offer(Hit{Passage: passage, Sum: uint64(sum)})
-			least = S(w.best.least())
+			least = S(w.best.least)
 		}
 	}
 	clear(sums)
-}
-
-// best keeps the k best hits that it is offered, which come by increasing
-// passage: a heap with the worst hit on top.
-type best struct {
-	k    int
-	hits []Hit
-}
-
-// least returns the sum that a further hit must exceed: as passages come in
-// order, one of equal sum is worse than all that are there.
-func (b *best) least() uint64 {
-	if len(b.hits) < b.k {
-		return 0
-	}
-	return b.hits[0].Sum
-}
-
-// offer takes in a hit that exceeds least.
-func (b *best) offer(h Hit) {
-	if len(b.hits) < b.k {
-		b.hits = append(b.hits, h)
-		b.up(len(b.hits) - 1)
-		return
-	}
-	b.hits[0] = h
-	b.down(0)
-}
-
-func (b *best) up(i int) {
-	for i > 0 {
-		parent := (i - 1) / 2
-		if b.hits[i].compare(b.hits[parent]) <= 0 {
-			return
-		}
-		b.hits[i], b.hits[parent] = b.hits[parent], b.hits[i]
-		i = parent
-	}
-}
-
-func (b *best) down(i int) {
-	for {
-		worst := i
-		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < len(b.hits) && b.hits[child].compare(b.hits[worst]) > 0 {
-				worst = child
-			}
-		}
-		if worst == i {
-			return
-		}
-		b.hits[i], b.hits[worst] = b.hits[worst], b.hits[i]
-		i = worst
-	}
 }

@@ -38,6 +38,11 @@ func (h Hit) compare(other Hit) int {
 	return cmp.Or(cmp.Compare(other.Sum, h.Sum), cmp.Compare(h.Passage, other.Passage))
 }
 
+// better tells whether h comes before other.
+func (h Hit) better(other Hit) bool {
+	return h.Sum > other.Sum || h.Sum == other.Sum && h.Passage < other.Passage
+}
+
 // Score returns the score of a sum for people and runs: sum × step × scale,
 // about the inner product of the query and the passage.
 //
