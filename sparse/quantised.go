@@ -19,8 +19,8 @@ const quantisedBits = 12
 // Quantise returns v in whole steps. The step is the power of two that puts
 // the largest weight m into [2¹¹, 2¹²) steps; a weight becomes the nearest
 // whole number of steps, halves away from zero, and at most MaxQuantised (m
-// itself may round one above). Weights below half a step, less than m/2¹², become
-// 0 and are left out.
+// itself may round one above). Weights below half a step, which is at most m/2¹²,
+// become 0 and are left out.
 //
 // The step follows the exponent of m alone, so that it is a power of two for
 // the least denormal weight as for the largest number, and all arithmetic here
