@@ -100,6 +100,9 @@ func (o *indexing) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	if err := index.CanCreate(o.output); err != nil {
+		return err
+	}
 	vocabulary, err := o.openVocabulary(io, corpus)
 	if err != nil {
 		return err
@@ -116,11 +119,11 @@ func (o *indexing) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer b.Discard()
-	if err := o.add(io, b, corpus, bm25, n); err != nil {
-		return err
-	}
 	if err := bm25.Save(filepath.Join(b.Dir(), index.EncoderDir)); err != nil {
 		return b.Fail(err)
+	}
+	if err := o.add(io, b, corpus, bm25, n); err != nil {
+		return err
 	}
 	return b.Commit()
 }

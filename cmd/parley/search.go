@@ -127,18 +127,21 @@ func (o *searching) run(ctx context.Context, io streams) error {
 // openEncoder opens the model folder dir, or the encoder of the index where dir
 // is empty, and makes sure that it speaks the language of the index.
 func openEncoder(dir string, ix *index.Index) (encoder.Encoder, error) {
-	if dir == "" {
+	own := dir == ""
+	if own {
 		dir = ix.EncoderPath()
 	}
 	enc, err := encoder.Open(dir, ix)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case enc.Vocabulary().Fingerprint() == ix.Fingerprint():
+		return enc, nil
+	case own:
+		return nil, fmt.Errorf("the index %s was not built over the vocabulary of its own encoder: build it again", ix.Path())
 	}
-	if enc.Vocabulary().Fingerprint() != ix.Fingerprint() {
-		return nil, fmt.Errorf("the encoder %s has another vocabulary than the index %s, so that its terms mean other words: "+
-			"use an encoder trained over this index, or build the index with that vocabulary (--vocab)", dir, ix.Path())
-	}
-	return enc, nil
+	return nil, fmt.Errorf("the encoder %s has another vocabulary than the index %s, so that its terms mean other words: "+
+		"use an encoder trained over this index, or build the index with that vocabulary (--vocab)", dir, ix.Path())
 }
 
 // found is the answer to a question, and what it cost.
