@@ -22,18 +22,21 @@ import (
 // keeper keeps a training's state on disk while it runs.
 type keeper struct {
 	path  string
+	every time.Duration // the clock decides when state is kept, never what it is
 	t     *trainer
 	key   string
 	saved time.Time
 }
 
-// checkpointEvery is how much work a crash may cost. The clock decides when
-// state is kept, never what it is.
-const checkpointEvery = 15 * time.Second
+// DefaultCheckpointEvery is how much work a crash may cost.
+const DefaultCheckpointEvery = 15 * time.Second
 
-func newKeeper(path string, t *trainer) *keeper {
-	k := &keeper{path: path, t: t, saved: time.Now()}
-	if path != "" {
+func newKeeper(o Options, t *trainer) *keeper {
+	k := &keeper{path: o.Checkpoint, every: o.CheckpointEvery, t: t, saved: time.Now()}
+	if k.every == 0 {
+		k.every = DefaultCheckpointEvery
+	}
+	if k.path != "" {
 		k.key = t.key()
 	}
 	return k
@@ -73,7 +76,7 @@ func (t *trainer) arrays() map[string][][]float32 {
 }
 
 func (k *keeper) saveIfDue() error {
-	if k.path == "" || time.Since(k.saved) < checkpointEvery {
+	if k.path == "" || time.Since(k.saved) < k.every {
 		return nil
 	}
 	return k.save()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"parley/internal/f32"
 	"parley/internal/input"
@@ -18,6 +19,8 @@ type Options struct {
 	// Checkpoint is the file that an interrupted training is taken up from; ""
 	// means none. It is removed when the training ends.
 	Checkpoint string
+	// CheckpointEvery is how far apart checkpoints are; 0 means 15 seconds.
+	CheckpointEvery time.Duration
 	// Preparing, if not nil, is told how many turns are ready, from several
 	// goroutines.
 	Preparing func(done, total int)
@@ -72,7 +75,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	keeper := newKeeper(o.Checkpoint, t)
+	keeper := newKeeper(o, t)
 	if err := keeper.restore(); err != nil {
 		return nil, err
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -32,6 +34,9 @@ type training struct {
 	seed     uint64
 	workers  int
 	restart  bool
+	every    time.Duration
+	epochs   int
+	dfL1     float64
 	output   string
 }
 
@@ -67,13 +72,16 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 	flags.StringVar(&o.student, "student", "", "mlp or features (default mlp)")
 	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
 	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
+	flags.IntVar(&o.epochs, "epochs", 0, "how often each turn is seen (default 6, more where turns are few)")
+	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search; .1 is a good first try")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
 	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
+	flags.DurationVar(&o.every, "checkpoint-every", distill.DefaultCheckpointEvery, "how much work an interruption may cost")
 	flags.StringVarP(&o.output, "output", "o", "", "folder of the model")
 	printPlan := flags.Bool("print-plan", false, "print the resolved plan and train nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		plan, err := o.plan(cmd.Flags().Changed("seed"))
+		plan, err := o.plan(cmd.Flags().Changed)
 		if err != nil {
 			return err
 		}
@@ -91,7 +99,7 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 }
 
 // plan resolves defaults, plan file and flags, the later before the earlier.
-func (o *training) plan(seeded bool) (distill.Plan, error) {
+func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 	plan := distill.DefaultPlan(distill.StudentMLP)
 	if o.planFile != "" {
 		file, err := os.Open(o.planFile)
@@ -109,8 +117,14 @@ func (o *training) plan(seeded bool) (distill.Plan, error) {
 	if o.teachers != nil {
 		plan.Teacher.Rewriters = o.teachers
 	}
-	if seeded {
+	if given("seed") {
 		plan.Seed = o.seed
+	}
+	if given("epochs") {
+		plan.Optimiser.Epochs = o.epochs
+	}
+	if given("df-l1") {
+		plan.Objective.DFL1 = o.dfL1
 	}
 	if err := plan.Validate(); err != nil {
 		return plan, usageError{err}
@@ -135,7 +149,9 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err != nil {
 		return err
 	}
-	options := distill.Options{Workers: o.workers, Checkpoint: strings.TrimRight(o.output, "/") + ".checkpoint"}
+	options := distill.Options{
+		Workers: o.workers, Checkpoint: filepath.Clean(o.output) + ".checkpoint", CheckpointEvery: o.every,
+	}
 	if options.Workers <= 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
 	}
