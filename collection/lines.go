@@ -21,6 +21,7 @@ type Error struct {
 	Message string // what is wrong, and what to do about it
 }
 
+// Error names the file and the line.
 func (e *Error) Error() string {
 	if e.Line == 0 {
 		return fmt.Sprintf("%s: %s", e.File, e.Message)

@@ -85,7 +85,7 @@ func TestBM25Options(t *testing.T) {
 	if weight(encoder.BM25Options{}) != weight(encoder.BM25Options{K1: .9, B: .4}) {
 		t.Error("the zero options are not k1 .9, b .4")
 	}
-	if got, want := weight(encoder.BM25Options{K1: -1, B: -1}), float32(math.Log(1+2.5/2.5)); math.Abs(float64(got-want)) > 1e-6 {
+	if got, want := weight(encoder.BM25Options{K1: -1, B: -1}), float32(math.Ln2); math.Abs(float64(got-want)) > 1e-6 {
 		t.Errorf("with k1 0 the impact is %v, want the idf %v", got, want)
 	}
 }

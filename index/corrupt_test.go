@@ -143,20 +143,34 @@ func TestErrors(t *testing.T) {
 		damage func(dir string)
 		want   string
 	}{
-		{"not an index", func(dir string) { os.Remove(filepath.Join(dir, "index.json")) },
-			"DIR is no index: it has no index.json; build one with parley index"},
-		{"other version", func(dir string) { replace(t, dir, "index.json", `"version": 1`, `"version": 7`) },
-			"DIR/index.json: the index has format version 7, this program reads version 1: build the index again with this program"},
-		{"other format", func(dir string) { replace(t, dir, "index.json", `parley index`, `parsley inde`) },
-			`DIR/index.json: damaged at byte 0: it describes a "parsley inde", not a parley index: build the index again or restore it from a copy`},
-		{"manifest changed", func(dir string) { replace(t, dir, "index.json", `"passages": 3`, `"passages": 2`) },
-			"DIR/index.json: damaged at byte 0: its content has checksum CHECKSUM, not the recorded CHECKSUM: build the index again or restore it from a copy"},
-		{"bad magic", func(dir string) { replace(t, dir, "postings", "PRLYPOST", "PRLYPAST") },
-			`DIR/postings: damaged at byte 0: it begins with "PRLYPAST", not with "PRLYPOST": build the index again or restore it from a copy`},
-		{"flipped", func(dir string) { replace(t, dir, "passages", "title", "tilte") },
-			"DIR/passages: damaged at byte 0: the 124 bytes from there do not have the recorded checksum: build the index again or restore it from a copy"},
-		{"encoder", func(dir string) { replace(t, dir, "encoder/vocab.txt", "UNK", "UNC") },
-			"DIR/encoder/vocab.txt: damaged at byte 0: the 6 bytes from there do not have the recorded checksum: build the index again or restore it from a copy"},
+		{
+			"not an index", func(dir string) { os.Remove(filepath.Join(dir, "index.json")) },
+			"DIR is no index: it has no index.json; build one with parley index",
+		},
+		{
+			"other version", func(dir string) { replace(t, dir, "index.json", `"version": 1`, `"version": 7`) },
+			"DIR/index.json: the index has format version 7, this program reads version 1: build the index again with this program",
+		},
+		{
+			"other format", func(dir string) { replace(t, dir, "index.json", `parley index`, `parsley inde`) },
+			`DIR/index.json: damaged at byte 0: it describes a "parsley inde", not a parley index: build the index again or restore it from a copy`,
+		},
+		{
+			"manifest changed", func(dir string) { replace(t, dir, "index.json", `"passages": 3`, `"passages": 2`) },
+			"DIR/index.json: damaged at byte 0: its content has checksum CHECKSUM, not the recorded CHECKSUM: build the index again or restore it from a copy",
+		},
+		{
+			"bad magic", func(dir string) { replace(t, dir, "postings", "PRLYPOST", "PRLYPAST") },
+			`DIR/postings: damaged at byte 0: it begins with "PRLYPAST", not with "PRLYPOST": build the index again or restore it from a copy`,
+		},
+		{
+			"flipped", func(dir string) { replace(t, dir, "passages", "title", "tilte") },
+			"DIR/passages: damaged at byte 0: the 124 bytes from there do not have the recorded checksum: build the index again or restore it from a copy",
+		},
+		{
+			"encoder", func(dir string) { replace(t, dir, "encoder/vocab.txt", "UNK", "UNC") },
+			"DIR/encoder/vocab.txt: damaged at byte 0: the 6 bytes from there do not have the recorded checksum: build the index again or restore it from a copy",
+		},
 	} {
 		dir := small(t)
 		test.damage(dir)

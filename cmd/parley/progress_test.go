@@ -19,6 +19,7 @@ func newClock() *clock                { return &clock{time.Date(2026, 1, 1, 0, 0
 func lines(b *bytes.Buffer) []string {
 	return strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
 }
+
 func wantLines(t *testing.T, b *bytes.Buffer, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, lines(b)); diff != "" {
@@ -128,8 +129,11 @@ func TestShort(t *testing.T) {
 		d    time.Duration
 		want string
 	}{
-		{400 * time.Millisecond, "0.4s"}, {12 * time.Second, "12s"}, {151 * time.Second, "2m31s"},
-		{59*time.Minute + 59*time.Second + 600*time.Millisecond, "60m0s"}, {185 * time.Minute, "3h5m"},
+		{400 * time.Millisecond, "0.4s"},
+		{12 * time.Second, "12s"},
+		{151 * time.Second, "2m31s"},
+		{59*time.Minute + 59*time.Second + 600*time.Millisecond, "60m0s"},
+		{185 * time.Minute, "3h5m"},
 	} {
 		if got := short(c.d); got != c.want {
 			t.Errorf("short(%v) = %q, want %q", c.d, got, c.want)

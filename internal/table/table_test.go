@@ -67,8 +67,14 @@ func TestShare(t *testing.T) {
 		digits int
 		want   string
 	}{
-		{.612, 3, ".612"}, {-.05, 2, "-.05"}, {0, 3, ".000"}, {1, 3, "1.000"}, {.9999, 3, "1.000"},
-		{10.5, 1, "10.5"}, {0, 0, "0"}, {math.NaN(), 2, "NaN"},
+		{.612, 3, ".612"},
+		{-.05, 2, "-.05"},
+		{0, 3, ".000"},
+		{1, 3, "1.000"},
+		{.9999, 3, "1.000"},
+		{10.5, 1, "10.5"},
+		{0, 0, "0"},
+		{math.NaN(), 2, "NaN"},
 	} {
 		if got := Share(c.v, c.digits).text; got != c.want {
 			t.Errorf("Share(%v, %d) = %q, want %q", c.v, c.digits, got, c.want)
