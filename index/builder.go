@@ -81,6 +81,17 @@ func Create(path string, o Options) (*Builder, error) {
 	return b, nil
 }
 
+// CanCreate tells, before the work of building it, why an index could not be
+// created in the folder path.
+func CanCreate(path string) error {
+	dir, err := durable.CreateDir(path, manifestFile)
+	if err != nil {
+		return err
+	}
+	dir.Discard()
+	return nil
+}
+
 // create opens a file of the index for writing.
 func (b *Builder) create(name string) *writer {
 	w, err := createFile(filepath.Join(b.Dir(), name))

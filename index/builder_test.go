@@ -118,8 +118,11 @@ func TestReplace(t *testing.T) {
 
 	foreign := t.TempDir()
 	write(t, filepath.Join(foreign, "thesis.txt"), []byte("years of work"))
-	if _, err := index.Create(foreign, index.Options{Vocabulary: 10}); err == nil {
+	if _, err := index.Create(foreign, index.Options{Vocabulary: 10}); err == nil || index.CanCreate(foreign) == nil {
 		t.Error("a folder with other files is taken")
+	}
+	if err := index.CanCreate(dir); err != nil {
+		t.Errorf("an index cannot be replaced: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(dir), ".*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
