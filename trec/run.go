@@ -122,12 +122,8 @@ func LoadRun(r io.Reader, name string) (Run, error) {
 
 // collect gathers entries by topic, and the line of each hit.
 func collect(entries iter.Seq2[Entry, error]) (Run, map[string][]int, error) {
-	type topicHits struct {
-		hits    []Hit
-		numbers []int
-	}
 	topics := make(map[string]*topicHits)
-	name, current := "", (*topicHits)(nil)
+	name, current, block := "", (*topicHits)(nil), 0
 	for e, err := range entries {
 		if err != nil {
 			return nil, nil, err
@@ -135,10 +131,13 @@ func collect(entries iter.Seq2[Entry, error]) (Run, map[string][]int, error) {
 		if current == nil || e.Topic != name {
 			name, current = e.Topic, topics[e.Topic]
 			if current == nil {
-				current = &topicHits{}
+				// Mostly a topic has as many hits as the one before it.
+				current = newTopicHits(block)
 				topics[e.Topic] = current
 			}
+			block = 0
 		}
+		block++
 		current.hits = append(current.hits, Hit{e.Passage, e.Score})
 		current.numbers = append(current.numbers, e.Line)
 	}
@@ -147,6 +146,16 @@ func collect(entries iter.Seq2[Entry, error]) (Run, map[string][]int, error) {
 		run[topic], numbers[topic] = t.hits, t.numbers
 	}
 	return run, numbers, nil
+}
+
+// topicHits is a topic of a run that is being read.
+type topicHits struct {
+	hits    []Hit
+	numbers []int // their lines
+}
+
+func newTopicHits(capacity int) *topicHits {
+	return &topicHits{make([]Hit, 0, capacity), make([]int, 0, capacity)}
 }
 
 // OpenRun reads all entries of the file at path as LoadRun does; the file may be compressed with gzip or zstd.

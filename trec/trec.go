@@ -95,32 +95,28 @@ func (l *lines) readError(err error) error {
 
 // split puts the blank-separated fields of line into fields and returns how many the line has, which may be more than fit.
 func split(line []byte, fields [][]byte) int {
-	n, start := 0, -1
-	for i, c := range line {
-		if !blank(c) {
-			if start < 0 {
-				start = i
-			}
-			continue
+	n := 0
+	for i := 0; i < len(line); {
+		for i < len(line) && blanks[line[i]] {
+			i++
 		}
-		if start >= 0 {
-			if n < len(fields) {
-				fields[n] = line[start:i]
-			}
-			n, start = n+1, -1
+		start := i
+		for i < len(line) && !blanks[line[i]] {
+			i++
 		}
-	}
-	if start >= 0 {
+		if start == i {
+			break
+		}
 		if n < len(fields) {
-			fields[n] = line[start:]
+			fields[n] = line[start:i]
 		}
 		n++
 	}
 	return n
 }
 
-// blank reports whether c separates fields: the characters for which C's isspace holds.
-func blank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+// blanks are the characters that separate fields: those for which C's isspace holds.
+var blanks = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true}
 
 // CheckID returns nil if s can stand as a topic, passage or tag in these formats, or else an error that says why not: it
 // must be non-empty valid UTF-8 without blanks and zero bytes.
