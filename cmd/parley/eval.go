@@ -19,7 +19,7 @@ type evalOptions struct {
 	measures, by, turns, format string
 	test, correction, cluster   string
 	turnsFromIDs, each          bool
-	json, intervals             bool
+	json, intervals, costs      bool
 	level                       int
 	alpha, confidence           float64
 	seed                        uint64
@@ -66,6 +66,7 @@ deviation of the runs from each other is shown in a line of its own.`,
 	f.Float64Var(&o.confidence, "confidence", .95, "probability of the intervals")
 	f.StringVar(&o.cluster, "cluster", "turn", "what the bootstrap draws: turn or conversation")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the bootstrap and the randomisation test")
+	f.BoolVar(&o.costs, "costs", false, "show what the queries cost, from the RUN.cost.json that parley search writes")
 	f.StringVar(&o.format, "format", "plain", "plain, boxed, markdown, csv or trec_eval")
 	f.BoolVar(&o.each, "each", false, "with --format trec_eval: also print every topic, like its -q")
 	f.BoolVar(&o.json, "json", false, "write JSON for programs")
@@ -87,6 +88,7 @@ type eval struct {
 type evalSystem struct {
 	name  string
 	paths []string
+	costs []*costs // of each run, where they are asked for
 }
 
 func newEval(o evalOptions, chosen bool, args []string) (*eval, error) {
@@ -128,8 +130,8 @@ func (e *eval) checkCombinations() error {
 	switch {
 	case e.each && !e.asTrec:
 		return errors.New("--each belongs to --format trec_eval: say --by topic for a table")
-	case e.asTrec && (e.by != "" || e.json || e.intervals):
-		return errors.New("--format trec_eval goes with neither --by, --json nor --intervals")
+	case e.asTrec && (e.by != "" || e.json || e.intervals || e.costs):
+		return errors.New("--format trec_eval goes with none of --by, --json, --intervals and --costs")
 	case e.turns != "" && e.turnsFromIDs:
 		return errors.New("--turns and --turns-from-ids exclude each other")
 	}
@@ -162,10 +164,10 @@ func parseSystems(args []string) ([]evalSystem, error) {
 	systems := make([]evalSystem, len(args))
 	seen := make(map[string]int)
 	for i, arg := range args {
-		systems[i] = evalSystem{filepath.Base(arg), []string{arg}}
+		systems[i] = evalSystem{name: filepath.Base(arg), paths: []string{arg}}
 		name, list, several := strings.Cut(arg, "=")
 		if several && !exists(arg) {
-			systems[i] = evalSystem{name, strings.Split(list, ",")}
+			systems[i] = evalSystem{name: name, paths: strings.Split(list, ",")}
 		}
 		for _, path := range systems[i].paths {
 			if path == "" || systems[i].name == "" {
@@ -207,6 +209,9 @@ func (e *eval) run(io streams) error {
 			e.compare.Intervals.Cluster = func(topic string) string { return turns[topic].conversation }
 		}
 	}
+	if err := e.openCosts(); err != nil {
+		return err
+	}
 	evaluations, warnings, err := e.evaluate(qrels)
 	if err != nil {
 		return err
@@ -225,6 +230,22 @@ func (e *eval) run(io streams) error {
 		return report.writeJSON(io.out)
 	}
 	return e.write(io.out, report)
+}
+
+func (e *eval) openCosts() error {
+	if !e.costs {
+		return nil
+	}
+	for i := range e.systems {
+		for _, path := range e.systems[i].paths {
+			c, err := openCosts(path)
+			if err != nil {
+				return err
+			}
+			e.systems[i].costs = append(e.systems[i].costs, c)
+		}
+	}
+	return nil
 }
 
 // evaluate scores all systems, one run in memory at a time.

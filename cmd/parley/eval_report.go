@@ -33,6 +33,7 @@ type systemReport struct {
 	Name   string        `json:"name"`
 	Runs   []string      `json:"runs,omitempty"`
 	Scores []scoreReport `json:"scores"`
+	Costs  *costReport   `json:"costs,omitempty"` // with --costs
 }
 
 type scoreReport struct {
@@ -188,8 +189,13 @@ func reportTopics(evaluations []*measure.Evaluation) []topicReport {
 // first compare with it.
 func (e *eval) systemReports(evaluations []*measure.Evaluation, comparisons [][]measure.Comparison) []systemReport {
 	reports := make([]systemReport, len(evaluations))
+	shown := make(map[string]bool)
+	for _, topic := range evaluations[0].Topics {
+		shown[topic] = true
+	}
 	for s, evaluation := range evaluations {
 		r := systemReport{Name: e.systems[s].name, Runs: e.systems[s].paths}
+		r.Costs = e.systems[s].costsOver(func(turn string) bool { return shown[turn] })
 		for m := range e.measures {
 			score := e.scoreReport(evaluation, m)
 			if s > 0 {

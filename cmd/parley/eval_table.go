@@ -29,6 +29,9 @@ func (e *eval) header(first ...string) []string {
 	for _, m := range e.measures {
 		first = append(first, m.String())
 	}
+	if e.costs && e.by != "topic" {
+		first = append(first, costColumns...)
+	}
 	return first
 }
 
@@ -96,6 +99,12 @@ func (e *eval) rows(system systemReport) [][]table.Cell {
 	}
 	if e.intervals {
 		rows = append(rows, intervals)
+	}
+	if e.costs {
+		rows[0] = append(rows[0], system.Costs.cells()...)
+		for i := range rows[1:] {
+			rows[i+1] = append(rows[i+1], (*costReport)(nil).cells()...)
+		}
 	}
 	return rows
 }
