@@ -169,7 +169,7 @@ func newGrouping(name string) *grouping {
 // add puts a turn, found on a line, into its conversation.
 func (g *grouping) add(t dialog.Turn, number int) error {
 	if first, twice := g.lineOf[t.ID]; twice {
-		return &Error{g.name, number, fmt.Sprintf("duplicate turn id %q (first on line %d): give each turn its own id", t.ID, first)}
+		return duplicateTurnError(g.name, number, t, first)
 	}
 	g.lineOf[t.ID] = number
 	conversation := g.byID[t.Conversation]
@@ -180,8 +180,17 @@ func (g *grouping) add(t dialog.Turn, number int) error {
 	}
 	conversation.Turns = append(conversation.Turns, t)
 	if due := len(conversation.Turns); t.Number != due {
-		return &Error{g.name, number, fmt.Sprintf(
-			"turn %q has number %d of conversation %q where %d is due: number its turns 1, 2, 3 … in the order of the file", t.ID, t.Number, t.Conversation, due)}
+		return turnOrderError(g.name, number, t, due)
 	}
 	return nil
+}
+
+func duplicateTurnError(file string, line int, t dialog.Turn, first int) *Error {
+	return &Error{file, line, fmt.Sprintf("duplicate turn id %q (first on line %d): give each turn its own id", t.ID, first)}
+}
+
+func turnOrderError(file string, line int, t dialog.Turn, due int) *Error {
+	return &Error{file, line, fmt.Sprintf(
+		"turn %q has number %d of conversation %q where %d is due: number its turns 1, 2, 3 … in the order of the file",
+		t.ID, t.Number, t.Conversation, due)}
 }

@@ -16,9 +16,9 @@ const MaxLine = 64 << 20
 
 // Error is a mistake in a file of a collection.
 type Error struct {
-	File    string // path of the file
-	Line    int    // from 1; 0 where the mistake is not on one line
-	Message string // what is wrong, and what to do about it
+	File    string `json:"file"`    // its path
+	Line    int    `json:"line"`    // from 1; 0 where the mistake is not on one line
+	Message string `json:"message"` // what is wrong, and what to do about it
 }
 
 // Error names the file and the line.

@@ -196,7 +196,8 @@ func (s *scanner) escape(out []byte) ([]byte, error) {
 	const names, values = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 	i := strings.IndexByte(names, c)
 	if i < 0 {
-		return nil, s.fail("\\%c is no JSON escape", c)
+		r, _ := utf8.DecodeRuneInString(s.in[s.pos+1:])
+		return nil, s.fail("\\%c is no JSON escape", r)
 	}
 	s.pos += 2
 	return append(out, values[i]), nil

@@ -76,6 +76,12 @@ func (w *Writer) AddQrel(q trec.Qrel) error {
 	return w.write(qrelsOut, fmt.Appendf(w.line[:0], "%s 0 %s %d\n", q.Topic, q.Passage, q.Grade))
 }
 
+// copyLine writes a line that was read from another collection.
+func (w *Writer) copyLine(file int, raw string) error {
+	w.line = append(append(w.line[:0], raw...), '\n')
+	return w.write(file, w.line)
+}
+
 // write writes to one of the files.
 func (w *Writer) write(file int, data []byte) error {
 	if _, err := w.files[file].Write(data); err != nil {

@@ -9,9 +9,11 @@ func newCollectionCommand(io streams) *cobra.Command {
 		Long: `A collection is a folder with corpus.jsonl (passages), turns.jsonl (the turns of
 conversations) and qrels.txt (judgements), each plain or compressed (.gz, .zst).
 docs/collection-format.md describes it.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCollectionSynthesizeCommand(io))
+	cmd.AddCommand(
+		newCollectionCheckCommand(io),
+		newCollectionSplitCommand(io),
+		newCollectionSynthesizeCommand(io),
+	)
 	return cmd
 }

@@ -31,6 +31,9 @@ same files everywhere.`,
 			if err := s.Write(cmd.Context(), dir); err != nil {
 				return err
 			}
+			if *io.quiet {
+				return nil
+			}
 			fmt.Fprintf(io.err, "wrote %d passages and %d conversations to %s\n", options.Passages, options.Conversations, dir)
 			return nil
 		},
