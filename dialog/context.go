@@ -93,18 +93,20 @@ func (b Budget) Resolved() Budget {
 // separator.
 func (b Budget) Keep(c Context, counts []int) []int {
 	b = b.Resolved()
-	keep, left := make([]int, len(c)), b.Total
+	keep, left, begun := make([]int, len(c)), b.Total, false
 	for i, u := range c {
 		n := counts[i]
 		if u.Role == Answer && b.Answer >= 0 {
 			n = min(n, b.Answer)
 		}
 		if b.Total >= 0 {
-			if i > 0 {
-				left--
+			room := left
+			if begun {
+				room-- // the separator
 			}
-			n = max(0, min(n, left))
-			left -= n
+			if n = max(0, min(n, room)); n > 0 {
+				left, begun = room-n, true
+			}
 		}
 		keep[i] = n
 	}
