@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -58,7 +59,7 @@ func report(ctx context.Context, cmd *cobra.Command, err error, started bool, st
 	}
 	fmt.Fprintf(stderr, "parley: %s\n", strings.TrimSpace(err.Error()))
 	if errors.As(err, new(usageError)) || !started {
-		fmt.Fprintf(stderr, "Run \"%s --help\" for its usage.\n", cmd.CommandPath())
+		fmt.Fprintf(stderr, "usage: %s\nRun \"%s --help\" for more.\n", cmd.UseLine(), cmd.CommandPath())
 		return exitUsage
 	}
 	return exitError
@@ -81,12 +82,18 @@ all, so a run that failed leaves the earlier ones as they were.`,
 		Example:       "  parley version --verbose",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Version:       version(),
+		Args:          unknownSubcommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("parley {{.Version}}\n")
+	root.SuggestionsMinimumDistance = 2
 	root.SetIn(io.in)
 	root.SetOut(io.out)
 	root.SetErr(io.err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return errors.New(parserTalk.ReplaceAllString(err.Error(), ""))
+	})
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
 	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io))
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
@@ -99,6 +106,10 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	}
 	return root, started
 }
+
+// parserTalk is what errors about the values of flags say of the program's own
+// functions.
+var parserTalk = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
 
 // group adds commands under a title of their own in the root's help.
 func group(root *cobra.Command, title string, cmds ...*cobra.Command) {
@@ -130,7 +141,8 @@ func settle(cmd *cobra.Command, started *bool) {
 	}
 }
 
-// unknownSubcommand refuses arguments as the library does at the root.
+// unknownSubcommand refuses the arguments of a command that only holds others,
+// and says which may be meant.
 func unknownSubcommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
