@@ -17,7 +17,6 @@
 package search
 
 import (
-	"cmp"
 	"runtime"
 	"sync"
 
@@ -35,7 +34,13 @@ type Hit struct {
 // compare orders hits best first. It is total: hits of one search have
 // different passages.
 func (h Hit) compare(other Hit) int {
-	return cmp.Or(cmp.Compare(other.Sum, h.Sum), cmp.Compare(h.Passage, other.Passage))
+	switch {
+	case h.better(other):
+		return -1
+	case other.better(h):
+		return 1
+	}
+	return 0
 }
 
 // better tells whether h comes before other.
