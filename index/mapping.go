@@ -11,6 +11,9 @@ type mapping struct {
 	close func() error
 }
 
+// errNotRegular means a folder, or another thing, in place of a file.
+var errNotRegular = errors.New("it is not a regular file")
+
 // mapFile maps the file at path, or reads it where files cannot be mapped.
 // data is aligned to 8 bytes at least.
 func mapFile(path string) (mapping, error) {
@@ -26,7 +29,7 @@ func mapFile(path string) (mapping, error) {
 	size := info.Size()
 	switch {
 	case !info.Mode().IsRegular():
-		return mapping{}, errors.New("not a regular file")
+		return mapping{}, errNotRegular
 	case int64(int(size)) != size:
 		return mapping{}, errors.New("too large for the address space of this machine")
 	case size == 0:

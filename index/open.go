@@ -71,9 +71,12 @@ func (x *Index) loadFile(f file) ([]byte, error) {
 		return nil, corrupt(filepath.Join(x.path, manifestFile), 0, "it lists the file %q outside the index", f.Path)
 	}
 	m, err := mapFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, corrupt(path, 0, "the file is missing")
-	} else if err != nil {
+	case errors.Is(err, errNotRegular):
+		return nil, corrupt(path, 0, "%v", err)
+	case err != nil:
 		return nil, fmt.Errorf("cannot read the index %s: %w", x.path, err)
 	}
 	name, ours := magic[f.Path]

@@ -50,10 +50,14 @@ func (o *searching) ask(io streams, mode dialog.Mode) (*questions, error) {
 	if lacking > 0 {
 		fmt.Fprintf(io.err, "left out %d of %d turns: they have no %s\n", lacking, lacking+len(asked.list), mode)
 	}
-	if len(asked.list) == 0 {
-		return nil, fmt.Errorf("%s has no turn to search by %s", o.collection, mode)
+	switch {
+	case len(asked.list) > 0:
+		return asked, nil
+	case lacking == 0 && o.turns != "all":
+		return nil, fmt.Errorf("%s has judgements for %d turns, but has none of these turns: check it with parley collection check, or search with --turns all",
+			o.collection, len(qrels))
 	}
-	return asked, nil
+	return nil, fmt.Errorf("%s has no turn to search by %s", o.collection, mode)
 }
 
 // add adds the turns of a conversation, all or those judged, and returns how
