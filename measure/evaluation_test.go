@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"parley/trec"
 )
@@ -23,6 +24,29 @@ func TestMissingTopicsScoreZero(t *testing.T) {
 	if got := e.Aggregate(1); got != 3 {
 		t.Errorf("the count is %v", got)
 	}
+}
+
+// TestEvaluateIgnoresOrder: neither the order of the hits nor the sizes of the
+// gaps between scores matter.
+func TestEvaluateIgnoresOrder(t *testing.T) {
+	all := measures(t, everyMeasure)
+	rapid.Check(t, func(t *rapid.T) {
+		qrels, run := drawCollection(t)
+		want, err := Evaluate(qrels, run, all, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		shuffled := make(trec.Run)
+		for topic, hits := range run {
+			for _, h := range rapid.Permutation(hits).Draw(t, "order") {
+				shuffled[topic] = append(shuffled[topic], trec.Hit{Passage: h.Passage, Score: math.Exp(h.Score)})
+			}
+		}
+		got, err := Evaluate(qrels, shuffled, all, Options{})
+		if d := cmp.Diff(want.Values, got.Values); d != "" || err != nil {
+			t.Fatal(err, d)
+		}
+	})
 }
 
 func TestEvaluateRefuses(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkLoadRun reads a run of 1,000 hits for each of 250 topics; a whole test set is ten times that.
+// BenchmarkLoadRun reads a run of 1,000 hits for each of 250 topics; a whole
+// test set is ten times that.
 func BenchmarkLoadRun(b *testing.B) {
 	var text bytes.Buffer
 	for topic := range 250 {

@@ -25,8 +25,10 @@ func (q Qrels) Topics() []string { return slices.Sorted(maps.Keys(q)) }
 
 const qrelsForm = "topic 0 passage grade"
 
-// ReadQrels yields the judgements of r in their order, checking each line by itself; name stands for the file in errors.
-// After an error, which is yielded with a zero Qrel, nothing follows. LoadQrels also refuses what contradicts an earlier line.
+// ReadQrels yields the judgements of r in their order, checking each line by
+// itself; name stands for the file in errors. After an error, which is yielded
+// with a zero Qrel, nothing follows. LoadQrels also refuses what contradicts an
+// earlier line.
 func ReadQrels(r io.Reader, name string) iter.Seq2[Qrel, error] {
 	return func(yield func(Qrel, error) bool) {
 		l := newLines(r, name)
@@ -55,8 +57,9 @@ func (l *lines) qrel(fields *[4][]byte) (Qrel, error) {
 	return Qrel{Topic: string(fields[0]), Passage: string(fields[2]), Grade: grade, Line: l.number}, nil
 }
 
-// LoadQrels reads all judgements of r. A passage judged twice for one topic is an error, even with the same grade.
-// Without any judgement the result is empty, not an error.
+// LoadQrels reads all judgements of r. A passage judged twice for one topic is
+// an error, even with the same grade. Without any judgement the result is
+// empty, not an error.
 func LoadQrels(r io.Reader, name string) (Qrels, error) {
 	qrels := make(Qrels)
 	for q, err := range ReadQrels(r, name) {
@@ -77,7 +80,8 @@ func LoadQrels(r io.Reader, name string) (Qrels, error) {
 	return qrels, nil
 }
 
-// OpenQrels reads all judgements of the file at path as LoadQrels does; the file may be compressed with gzip or zstd.
+// OpenQrels reads all judgements of the file at path as LoadQrels does; the
+// file may be compressed with gzip or zstd.
 func OpenQrels(path string) (Qrels, error) {
 	f, err := open(path)
 	if err != nil {

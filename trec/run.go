@@ -27,14 +27,16 @@ type Hit struct {
 	Score   float64 // finite; higher is better
 }
 
-// Run holds what a system returned: topic to hits, in the order of the file or of the search.
+// Run holds what a system returned: topic to hits, in the order of the file or
+// of the search.
 type Run map[string][]Hit
 
 // Topics returns the topics of the run in ascending order of their bytes.
 func (r Run) Topics() []string { return slices.Sorted(maps.Keys(r)) }
 
-// SortHits puts hits into the order in which measures see them, that of trec_eval: by descending score compared as doubles,
-// and among equal scores by descending bytes of the passage id.
+// SortHits puts hits into the order in which measures see them, that of
+// trec_eval: by descending score compared as doubles, and among equal scores by
+// descending bytes of the passage id.
 func SortHits(hits []Hit) {
 	slices.SortFunc(hits, func(a, b Hit) int {
 		if a.Score != b.Score {
@@ -46,9 +48,10 @@ func SortHits(hits []Hit) {
 
 const runForm = "topic Q0 passage rank score tag"
 
-// ReadRun yields the entries of r in their order, checking each line by itself; name stands for the file in errors. After
-// an error, which is yielded with a zero Entry, nothing follows. It needs no memory beyond a line; LoadRun, which holds the
-// run, also refuses a passage given twice for one topic.
+// ReadRun yields the entries of r in their order, checking each line by itself;
+// name stands for the file in errors. After an error, which is yielded with a
+// zero Entry, nothing follows. It needs no memory beyond a line; LoadRun, which
+// holds the run, also refuses a passage given twice for one topic.
 func ReadRun(r io.Reader, name string) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		l := newLines(r, name)
@@ -75,7 +78,8 @@ func ReadRun(r io.Reader, name string) iter.Seq2[Entry, error] {
 	}
 }
 
-// entry parses a line into e, which holds the line before: topic and tag seldom change, so that their strings are shared.
+// entry parses a line into e, which holds the line before: topic and tag seldom
+// change, so that their strings are shared.
 func (l *lines) entry(fields *[6][]byte, e *Entry) error {
 	rank, err := strconv.Atoi(string(fields[3]))
 	if err != nil {
@@ -99,8 +103,8 @@ func share(old string, b []byte) string {
 	return string(b)
 }
 
-// LoadRun reads all entries of r. A passage given twice for one topic is an error. Without any entry the result is empty,
-// not an error.
+// LoadRun reads all entries of r. A passage given twice for one topic is an
+// error. Without any entry the result is empty, not an error.
 func LoadRun(r io.Reader, name string) (Run, error) {
 	run, numbers, err := collect(ReadRun(r, name))
 	if err != nil {
@@ -158,7 +162,8 @@ func newTopicHits(capacity int) *topicHits {
 	return &topicHits{make([]Hit, 0, capacity), make([]int, 0, capacity)}
 }
 
-// OpenRun reads all entries of the file at path as LoadRun does; the file may be compressed with gzip or zstd.
+// OpenRun reads all entries of the file at path as LoadRun does; the file may
+// be compressed with gzip or zstd.
 func OpenRun(path string) (Run, error) {
 	f, err := open(path)
 	if err != nil {

@@ -1,12 +1,15 @@
-// Package trec reads and writes the two text formats of TREC: qrels (which passage answers which topic, and how well)
-// and runs (which passages a system returned for a topic, with scores).
+// Package trec reads and writes the two text formats of TREC: qrels (which
+// passage answers which topic, and how well) and runs (which passages a system
+// returned for a topic, with scores).
 //
-// Its one guarantee: what it reads is exactly what the file says. A line that is not a whole, well-formed record is an
-// error that names the file and the line; nothing is skipped but blank lines, nothing is repaired, and a passage given twice for one topic is refused. What RunWriter and WriteQrels write, the readers read back
-// unchanged.
+// Its one guarantee: what it reads is exactly what the file says. A line that
+// is not a whole, well-formed record is an error that names the file and the
+// line; nothing is skipped but blank lines, nothing is repaired, and a passage
+// given twice for one topic is refused. What RunWriter and WriteQrels write,
+// the readers read back unchanged.
 //
-// It does not judge: measures live in package measure, and whether a topic or a passage exists is for package collection
-// to say.
+// It does not judge: measures live in package measure, and whether a topic or a
+// passage exists is for package collection to say.
 package trec
 
 import (
@@ -23,11 +26,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxLine is the longest line, in bytes with its line end, that the readers accept. Lines of these formats are some dozens
-// of bytes long: a longer one is a file of another kind.
+// MaxLine is the longest line, in bytes with its line end, that the readers
+// accept. Lines of these formats are some dozens of bytes long: a longer one is
+// a file of another kind.
 const MaxLine = 1 << 20
 
-// lines yields the fields of one line after the other of a qrels or run file, and knows where it is for errors.
+// lines yields the fields of one line after the other of a qrels or run file,
+// and knows where it is for errors.
 type lines struct {
 	name   string // of the file, for errors
 	number int    // of the current line, from 1
@@ -43,8 +48,8 @@ func (l *lines) errorf(format string, args ...any) error {
 	return fmt.Errorf("%s:%d: %w", l.name, l.number, fmt.Errorf(format, args...))
 }
 
-// next fills fields with those of the next line that holds a record, or returns io.EOF after the last. The fields are valid
-// until the following call.
+// next fills fields with those of the next line that holds a record, or returns
+// io.EOF after the last. The fields are valid until the following call.
 func (l *lines) next(fields [][]byte, form string) error {
 	for {
 		line, err := l.read()
@@ -93,7 +98,8 @@ func (l *lines) readError(err error) error {
 	return l.errorf("read: %w", err)
 }
 
-// split puts the blank-separated fields of line into fields and returns how many the line has, which may be more than fit.
+// split puts the blank-separated fields of line into fields and returns how
+// many the line has, which may be more than fit.
 func split(line []byte, fields [][]byte) int {
 	n := 0
 	for i := 0; i < len(line); {
@@ -115,11 +121,13 @@ func split(line []byte, fields [][]byte) int {
 	return n
 }
 
-// blanks are the characters that separate fields: those for which C's isspace holds.
+// blanks are the characters that separate fields: those for which C's isspace
+// holds.
 var blanks = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true}
 
-// CheckID returns nil if s can stand as a topic, passage or tag in these formats, or else an error that says why not: it
-// must be non-empty valid UTF-8 without blanks and zero bytes.
+// CheckID returns nil if s can stand as a topic, passage or tag in these
+// formats, or else an error that says why not: it must be non-empty valid UTF-8
+// without blanks and zero bytes.
 func CheckID(s string) error {
 	switch {
 	case s == "":
@@ -134,7 +142,8 @@ func CheckID(s string) error {
 	return nil
 }
 
-// checkTopic is CheckID for the first field of a line, which no byte order mark may start.
+// checkTopic is CheckID for the first field of a line, which no byte order mark
+// may start.
 func checkTopic(s string) error {
 	if strings.HasPrefix(s, "\ufeff") {
 		return fmt.Errorf("topic %q starts with a byte order mark", s)
@@ -142,8 +151,8 @@ func checkTopic(s string) error {
 	return CheckID(s)
 }
 
-// open opens a plain, gzip or zstd file; the two compressed formats are known by their first bytes, which no text in UTF-8
-// starts with.
+// open opens a plain, gzip or zstd file; the two compressed formats are known
+// by their first bytes, which no text in UTF-8 starts with.
 func open(path string) (io.ReadCloser, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-// RunWriter writes a run, topic by topic. Create one with NewRunWriter, and call Flush after the last topic.
+// RunWriter writes a run, topic by topic. Create one with NewRunWriter, and
+// call Flush after the last topic.
 type RunWriter struct {
 	out    *bufio.Writer
 	tag    string
@@ -17,7 +18,8 @@ type RunWriter struct {
 	line   []byte
 }
 
-// NewRunWriter returns a writer of a run to w under the given tag, which names the system.
+// NewRunWriter returns a writer of a run to w under the given tag, which names
+// the system.
 func NewRunWriter(w io.Writer, tag string) (*RunWriter, error) {
 	if err := CheckID(tag); err != nil {
 		return nil, fmt.Errorf("tag: %w", err)
@@ -28,9 +30,11 @@ func NewRunWriter(w io.Writer, tag string) (*RunWriter, error) {
 	}, nil
 }
 
-// WriteTopic writes the hits of a topic with ranks from 1. Scores are written with as many digits as tell each double from
-// every other. The hits must come in descending order of score, each passage once, and each topic once; without hits
-// nothing is written. A topic that is refused has written none of its lines.
+// WriteTopic writes the hits of a topic with ranks from 1. Scores are written
+// with as many digits as tell each double from every other. The hits must come
+// in descending order of score, each passage once, and each topic once; without
+// hits nothing is written. A topic that is refused has written none of its
+// lines.
 func (w *RunWriter) WriteTopic(topic string, hits []Hit) error {
 	if err := w.check(topic, hits); err != nil {
 		return err
@@ -91,7 +95,8 @@ func (w *RunWriter) checkHit(h Hit) error {
 // Flush writes what is still held back.
 func (w *RunWriter) Flush() error { return w.out.Flush() }
 
-// WriteRun writes the run with its topics in ascending order, and each topic's hits as WriteTopic wants them.
+// WriteRun writes the run with its topics in ascending order, and each topic's
+// hits as WriteTopic wants them.
 func WriteRun(w io.Writer, run Run, tag string) error {
 	out, err := NewRunWriter(w, tag)
 	if err != nil {
