@@ -105,7 +105,10 @@ func TestAverageOverSeeds(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	hits := []trec.Hit{{Passage: "p", Score: 2}, {Passage: "x", Score: 1}, {Passage: "y", Score: 1}}
+	hits := []trec.Hit{
+		{Passage: "o", Score: 2}, {Passage: "p", Score: 1}, {Passage: "x", Score: 1}, {Passage: "y", Score: 1},
+		{Passage: "z", Score: 0}, {Passage: "zz", Score: 0},
+	}
 	cases := []struct {
 		run  trec.Run
 		want []string
@@ -114,7 +117,8 @@ func TestWarnings(t *testing.T) {
 			"3 of 4 judged topics are missing from the run and score 0 (a_2, b_1, b_2)",
 			"2 of the run's 3 topics have no judgement and are left out (c_1, d_1)",
 			"1 of 4 judged topics have no relevant passage and score 0 (b_2)",
-			"equal scores straddle rank 2 in 1 of 4 topics, where the passage ids decide (a_1)",
+			"equal scores straddle rank 2 in 1 of 4 topics, so that passage ids decide the score (a_1)",
+			"equal scores straddle rank 3 in 1 of 4 topics, so that passage ids decide the score (a_1)",
 		}},
 		{trec.Run{"A_1": hits}, []string{"none of the run's 1 topics is judged (A_1): are these the qrels of this run?"}},
 		{nil, []string{
@@ -123,7 +127,7 @@ func TestWarnings(t *testing.T) {
 		}},
 	}
 	for _, c := range cases {
-		e := evaluate(t, small, c.run, measures(t, "R@1 R@2 R@3 P@2"), 1)
+		e := evaluate(t, small, c.run, measures(t, "R@1 R@2 R@3 P@4 R@5 R@6"), 1)
 		var got []string
 		for _, w := range e.Warnings {
 			got = append(got, w.String())

@@ -61,9 +61,26 @@ func effective(grade int, inPool bool) int {
 	return grade
 }
 
-// straddles tells whether the k-th and the next hit have the same score.
+// straddles tells whether hits with equal scores stand on both sides of rank k
+// and differ in what they gain, so that the order of their ids decides what is
+// among the first k.
 func (r ranking) straddles(k int) bool {
-	return len(r.scores) > k && r.scores[k-1] == r.scores[k]
+	if len(r.scores) <= k || r.scores[k-1] != r.scores[k] {
+		return false
+	}
+	first, last := k-1, k
+	for first > 0 && r.scores[first-1] == r.scores[k] {
+		first--
+	}
+	for last+1 < len(r.scores) && r.scores[last+1] == r.scores[k] {
+		last++
+	}
+	for _, grade := range r.grades[first : last+1] {
+		if max(grade, 0) != max(r.grades[k], 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // top returns the grades of the first k hits, of all for k = 0.

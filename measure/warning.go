@@ -27,7 +27,7 @@ const (
 	MissingTopics  WarningKind = "missing-topics"   // judged topics without hits in the run score 0
 	ExtraTopics    WarningKind = "extra-topics"     // topics of the run that no judgement is for are left out
 	NoRelevant     WarningKind = "no-relevant"      // topics without any relevant passage score 0 in every run
-	Ties           WarningKind = "ties"             // equal scores on both sides of a cut-off: the order of the ids decides
+	Ties           WarningKind = "ties"             // equal scores on both sides of a cut-off, of passages that differ in grade: the order of the ids decides
 	FewTopics      WarningKind = "few-topics"       // too few topics to compare systems by
 	Identical      WarningKind = "identical"        // two systems have the same scores throughout
 )
@@ -59,7 +59,7 @@ func (w Warning) String() string {
 	case NoRelevant:
 		return fmt.Sprintf("%d of %d judged topics have no relevant passage and score 0%s", w.Count, w.Of, list)
 	case Ties:
-		return fmt.Sprintf("equal scores straddle rank %d in %d of %d topics, where the passage ids decide%s", w.Cutoff, w.Count, w.Of, list)
+		return fmt.Sprintf("equal scores straddle rank %d in %d of %d topics, so that passage ids decide the score%s", w.Cutoff, w.Count, w.Of, list)
 	case FewTopics:
 		return fmt.Sprintf("%d topics are few to compare systems by: take %d or more", w.Count, EnoughTopics)
 	case Identical:
