@@ -25,6 +25,7 @@ type progress struct {
 	total       int64 // below 0: unknown
 	out         io.Writer
 	bar         *progressbar.ProgressBar // nil: lines
+	columns     func() int               // of the terminal that has the bar
 	now         func() time.Time
 	start       time.Time
 
@@ -44,6 +45,7 @@ func (io streams) progress(title string, total int64, unit string) *progress {
 	p := newProgress(io.err, time.Now, title, total, unit)
 	if isTerminal(io.err) {
 		p.bar = newBar(io.err, title, total, unit)
+		p.columns = func() int { return columns(io.err) }
 	}
 	return p
 }
@@ -63,6 +65,7 @@ func newBar(out io.Writer, title string, total int64, unit string) *progressbar.
 		progressbar.OptionShowIts(),
 		progressbar.OptionSetItsString(unit),
 		progressbar.OptionThrottle(progressBar),
+		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetSpinnerChangeInterval(0), // turns with the work, needs no goroutine
 	)
 }
@@ -71,6 +74,30 @@ func newBar(out io.Writer, title string, total int64, unit string) *progressbar.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// columns returns the width of the terminal w, 0 where it cannot be told.
+func columns(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
+// barFigures is about how many columns the figures beside a bar take.
+const barFigures = 52
+
+// describe writes the title and the note behind the bar, cut to what fits: a
+// bar that runs over its line cannot be drawn over.
+func (p *progress) describe() {
+	words := []rune(p.title + ": " + p.note)
+	room := max(len([]rune(p.title)), p.columns()-barFigures)
+	p.bar.Describe(string(words[:min(len(words), room)]))
 }
 
 // Add counts n more units as done.
@@ -96,7 +123,7 @@ func (p *progress) Note(note string) {
 	defer p.mu.Unlock()
 	p.note = note
 	if p.bar != nil && !p.done {
-		p.bar.Describe(p.title + ": " + note)
+		p.describe()
 	}
 	p.show()
 }

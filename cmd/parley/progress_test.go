@@ -92,7 +92,7 @@ func TestProgressBar(t *testing.T) {
 	for _, total := range []int64{100, 0, -1} {
 		var b bytes.Buffer
 		p := newProgress(&b, newClock().now, "training", total, "turns")
-		p.bar = newBar(&b, "training", total, "turns")
+		p.bar, p.columns = newBar(&b, "training", total, "turns"), func() int { return 80 }
 		p.Add(50)
 		p.Note("loss 1.23")
 		p.Add(50)
@@ -104,6 +104,22 @@ func TestProgressBar(t *testing.T) {
 		if n := strings.Count(got, "\n"); n != 1 {
 			t.Errorf("total %d: %d lines remain of the bar, want 1: %q", total, n, got)
 		}
+	}
+}
+
+// TestProgressBarFits: a note that a narrow terminal has no room for is cut in
+// the bar, and whole in the last line.
+func TestProgressBarFits(t *testing.T) {
+	var b bytes.Buffer
+	p := newProgress(&b, newClock().now, "training", 100, "turns")
+	p.bar, p.columns = newBar(&b, "training", 100, "turns"), func() int { return barFigures + 14 }
+	p.Note("loss 1.23 L0 14.1")
+	if got := b.String(); !strings.Contains(got, "training: loss") || strings.Contains(got, "1.23") {
+		t.Errorf("the bar %q is not cut to its line", got)
+	}
+	p.Done()
+	if got := b.String(); !strings.HasSuffix(got, ": loss 1.23 L0 14.1\n") {
+		t.Errorf("the last line of %q is not whole", got)
 	}
 }
 
