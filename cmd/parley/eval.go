@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -50,7 +51,7 @@ deviation of the runs from each other is shown in a line of its own.`,
 			if err != nil {
 				return err
 			}
-			return e.run(io)
+			return e.run(cmd.Context(), io)
 		},
 	}
 	f := cmd.Flags()
@@ -132,8 +133,14 @@ func (e *eval) checkCombinations() error {
 		return errors.New("--each belongs to --format trec_eval: say --by topic for a table")
 	case e.asTrec && (e.by != "" || e.json || e.intervals || e.costs):
 		return errors.New("--format trec_eval goes with none of --by, --json, --intervals and --costs")
+	case e.by == "topic" && !e.json && (e.intervals || e.costs):
+		return errors.New("--by topic shows single scores, with neither --intervals nor --costs")
+	case e.cluster == "conversation" && !e.intervals:
+		return errors.New("--cluster says how --intervals are drawn: say --intervals too")
 	case e.turns != "" && e.turnsFromIDs:
 		return errors.New("--turns and --turns-from-ids exclude each other")
+	case (e.turns != "" || e.turnsFromIDs) && e.by != "turn" && e.cluster != "conversation":
+		return errors.New("turn numbers are for --by turn and --cluster conversation alone")
 	}
 	return nil
 }
@@ -194,7 +201,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-func (e *eval) run(io streams) error {
+func (e *eval) run(ctx context.Context, io streams) error {
 	qrels, err := openQrels(e.qrels)
 	if err != nil {
 		return err
@@ -212,7 +219,7 @@ func (e *eval) run(io streams) error {
 	if err := e.openCosts(); err != nil {
 		return err
 	}
-	evaluations, warnings, err := e.evaluate(qrels)
+	evaluations, warnings, err := e.evaluate(ctx, qrels)
 	if err != nil {
 		return err
 	}
@@ -249,10 +256,13 @@ func (e *eval) openCosts() error {
 }
 
 // evaluate scores all systems, one run in memory at a time.
-func (e *eval) evaluate(qrels trec.Qrels) (evaluations []*measure.Evaluation, warnings []evalWarning, err error) {
+func (e *eval) evaluate(ctx context.Context, qrels trec.Qrels) (evaluations []*measure.Evaluation, warnings []evalWarning, err error) {
 	for _, system := range e.systems {
 		var seeds []*measure.Evaluation
 		for _, path := range system.paths {
+			if err := ctx.Err(); err != nil {
+				return nil, nil, err
+			}
 			seed, err := e.evaluateRun(qrels, path)
 			if err != nil {
 				return nil, nil, err

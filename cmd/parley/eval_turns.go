@@ -73,8 +73,8 @@ func (e *eval) openTurns(qrels trec.Qrels) (map[string]turnPlace, error) {
 		}
 		dir = e.qrels
 	}
-	if filepath.Base(dir) == "turns.jsonl" {
-		dir = filepath.Dir(dir)
+	if strings.HasPrefix(filepath.Base(dir), "turns.jsonl") {
+		dir = filepath.Dir(dir) // the file was named, plain or compressed
 	}
 	return turnsOf(dir, qrels)
 }
