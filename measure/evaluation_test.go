@@ -106,8 +106,12 @@ func TestAverageOverSeeds(t *testing.T) {
 
 func TestWarnings(t *testing.T) {
 	hits := []trec.Hit{
-		{Passage: "o", Score: 2}, {Passage: "p", Score: 1}, {Passage: "x", Score: 1}, {Passage: "y", Score: 1},
-		{Passage: "z", Score: 0}, {Passage: "zz", Score: 0},
+		{Passage: "o", Score: 2},
+		{Passage: "p", Score: 1},
+		{Passage: "x", Score: 1},
+		{Passage: "y", Score: 1},
+		{Passage: "z", Score: 0},
+		{Passage: "zz", Score: 0},
 	}
 	cases := []struct {
 		run  trec.Run
