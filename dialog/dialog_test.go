@@ -140,7 +140,7 @@ func keepSlowly(b dialog.Budget, c dialog.Context, counts []int) []int {
 	for i, u := range c {
 		for range counts[i] {
 			cost := 1
-			if i > 0 && keep[i] == 0 {
+			if used > 0 && keep[i] == 0 {
 				cost = 2
 			}
 			if u.Role == dialog.Answer && b.Answer >= 0 && keep[i] == b.Answer || b.Total >= 0 && used+cost > b.Total {
@@ -157,7 +157,7 @@ func TestKeep(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := conversations.Draw(t, "conversation")
 		ctx := c.History(len(c.Turns) - 1)
-		counts := rapid.SliceOfN(rapid.IntRange(0, 40), len(ctx), len(ctx)).Draw(t, "counts")
+		counts := rapid.SliceOfN(rapid.OneOf(rapid.Just(0), rapid.IntRange(0, 40)), len(ctx), len(ctx)).Draw(t, "counts")
 		b := dialog.Budget{Answer: rapid.IntRange(-1, 30).Draw(t, "answer"), Total: rapid.IntRange(-1, 120).Draw(t, "total")}
 		got, want := b.Keep(ctx, counts), keepSlowly(b, ctx, counts)
 		if diff := cmp.Diff(want, got); diff != "" {
