@@ -78,8 +78,8 @@ func (k *checker) turns(ctx context.Context) error {
 	file := k.collection.turns
 	lineOf, last := make(map[string]int), make(map[string]int)
 	for l, err := range readLines(file, decodeTurn) {
-		if goOn := k.goOn(ctx, err); goOn != nil {
-			return goOn
+		if stop := k.goOn(ctx, err); stop != nil {
+			return stop
 		}
 		if err != nil {
 			continue
@@ -140,8 +140,8 @@ func (k *checker) corpus(ctx context.Context) error {
 	file := k.collection.corpus
 	var ids, texts []print
 	for l, err := range readLines(file, decodePassage) {
-		if goOn := k.goOn(ctx, err); goOn != nil {
-			return goOn
+		if stop := k.goOn(ctx, err); stop != nil {
+			return stop
 		}
 		if err != nil {
 			continue

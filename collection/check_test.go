@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -121,6 +123,28 @@ func TestStatistics(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, r.Statistics); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// BenchmarkCheck checks a made-up collection; bytes are those of its corpus.
+func BenchmarkCheck(b *testing.B) {
+	s, err := collection.Synthesise(collection.SynthesisOptions{Passages: 20000, Conversations: 100})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Join(b.TempDir(), "world")
+	if err := s.Write(context.Background(), dir); err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, "corpus.jsonl"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(info.Size())
+	for b.Loop() {
+		if _, err := collection.Check(context.Background(), dir, collection.CheckOptions{}); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

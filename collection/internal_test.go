@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -55,6 +57,37 @@ func TestLineAtTheLimit(t *testing.T) {
 	for l, err := range readLinesFrom(in, "corpus.jsonl", decodePassage) {
 		if err != nil || len(l.raw) != MaxLine-1 || len(l.record.Text) != MaxLine-len(frame)-1 {
 			t.Errorf("%d bytes: %v", len(l.raw), err)
+		}
+	}
+}
+
+// TestFullDisk writes the corpus to a device that is always full.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	dir := filepath.Join(t.TempDir(), "c")
+	for _, n := range []int{1, 10_000} { // failing in Commit, and before
+		w, err := Create(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.files[corpusOut].Reset(full)
+		for range n {
+			if err == nil {
+				err = w.AddPassage(Passage{ID: "p", Text: "a text of some length, so that a buffer is full some day"})
+			}
+		}
+		if err == nil {
+			err = w.Commit("test")
+		}
+		w.Discard()
+		if want := "cannot write " + filepath.Join(dir, "corpus.jsonl") + ": no space left on device"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+		if _, err := os.Stat(dir); !os.IsNotExist(err) {
+			t.Errorf("the folder is there: %v", err)
 		}
 	}
 }

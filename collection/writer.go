@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ const originFile = "origin.json"
 
 // Writer writes a collection's folder, which appears whole on Commit.
 type Writer struct {
+	name  string // of the folder, for messages
 	dir   *durable.Dir
 	files [3]*bufio.Writer // corpus, turns, qrels
 	under [3]*os.File
@@ -33,6 +35,8 @@ const (
 	qrelsOut
 )
 
+var outFiles = [3]string{corpusOut: corpusFile, turnsOut: turnsFile, qrelsOut: qrelsFile}
+
 // Create starts to write a collection to the folder dir. An existing folder is
 // replaced on Commit if it is empty or was written by a Writer, else refused.
 func Create(dir string) (*Writer, error) {
@@ -40,11 +44,11 @@ func Create(dir string) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: d}
-	for i, name := range [3]string{corpusFile, turnsFile, qrelsFile} {
+	w := &Writer{name: dir, dir: d}
+	for i, name := range outFiles {
 		if w.under[i], err = os.Create(filepath.Join(d.Path(), name)); err != nil {
 			w.Discard()
-			return nil, err
+			return nil, w.failed(name, err)
 		}
 		w.files[i] = bufio.NewWriterSize(w.under[i], 1<<18)
 	}
@@ -85,9 +89,17 @@ func (w *Writer) copyLine(file int, raw string) error {
 // write writes to one of the files.
 func (w *Writer) write(file int, data []byte) error {
 	if _, err := w.files[file].Write(data); err != nil {
-		return fmt.Errorf("cannot write %s: %w", w.under[file].Name(), err)
+		return w.failed(outFiles[file], err)
 	}
 	return nil
+}
+
+// failed names the file by the path that it was to have.
+func (w *Writer) failed(file string, err error) error {
+	if inner := new(fs.PathError); errors.As(err, &inner) {
+		err = inner.Err
+	}
+	return fmt.Errorf("cannot write %s: %w", filepath.Join(w.name, file), err)
 }
 
 // Commit writes origin, which says how the collection was made, and gives the
@@ -99,12 +111,13 @@ func (w *Writer) Commit(origin any) error {
 		return err
 	}
 	for i, f := range w.files {
-		err = errors.Join(err, f.Flush(), w.under[i].Close())
-		w.under[i] = nil
+		err := errors.Join(f.Flush(), w.under[i].Close())
+		if err != nil {
+			return w.failed(outFiles[i], err)
+		}
 	}
-	err = errors.Join(err, os.WriteFile(filepath.Join(w.dir.Path(), originFile), append(data, '\n'), 0o666))
-	if err != nil {
-		return fmt.Errorf("cannot write the collection: %w", err)
+	if err := os.WriteFile(filepath.Join(w.dir.Path(), originFile), append(data, '\n'), 0o666); err != nil {
+		return w.failed(originFile, err)
 	}
 	return w.dir.Commit()
 }
@@ -113,7 +126,7 @@ func (w *Writer) Commit(origin any) error {
 func (w *Writer) Discard() {
 	for _, f := range w.under {
 		if f != nil {
-			f.Close()
+			_ = f.Close() // twice after a Commit, which reported the first
 		}
 	}
 	w.dir.Discard()

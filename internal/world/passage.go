@@ -140,8 +140,7 @@ func (t template) mentions(slot int) bool {
 	return false
 }
 
-// statement returns a sentence that states a fact. It is the same wherever the
-// fact is stated.
+// statement returns one of the sentences that state a fact.
 func (p *writer) statement(f int) template {
 	states := p.e.kind().facts[f].states
 	return states[p.random.below(len(states))]
