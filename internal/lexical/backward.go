@@ -38,13 +38,40 @@ func (n *Network) Backward(gradients [][]float32, workers int) {
 	if h == 0 {
 		return
 	}
-	p.gradient = resize(p.gradient, len(p.used)*3*h)
+	n.reached(actives)
+	p.gradient = resize(p.gradient, len(p.reached)*3*h)
 	clear(p.gradient)
 	pieces := (h + columns - 1) / columns
 	f32.Parallel(pieces, workers, func(piece int) {
 		n.backwardUnits(actives, piece*columns, min((piece+1)*columns, h))
 	})
 	n.backwardProjection(workers)
+}
+
+// reached lists the embedding rows that gradients reach: those beside an active
+// occurrence. The others, mostly tokens far from any, cost nothing more.
+func (n *Network) reached(actives []active) {
+	p := &n.pass
+	p.places = resize(p.places, len(p.slots))
+	for _, r := range p.used {
+		p.places[r] = -1
+	}
+	p.reached = p.reached[:0]
+	for _, a := range actives {
+		for k := range 3 {
+			if r := n.rowBeside(a, k); p.places[r] < 0 {
+				p.places[r] = int32(len(p.reached))
+				p.reached = append(p.reached, r)
+			}
+		}
+	}
+}
+
+// rowBeside returns the embedding row before (0), at (1) or after (2) an active
+// occurrence.
+func (n *Network) rowBeside(a active, k int) int32 {
+	in := n.pass.inputs[a.in]
+	return n.row(in.Context, in.Dropped, int(in.Terms.Positions[a.occurrence])+k-1)
 }
 
 func (n *Network) featuresOf(a active) []uint16 {
@@ -56,7 +83,6 @@ func (n *Network) backwardUnits(actives []active, from, to int) {
 	p, h := &n.pass, n.config.Hidden
 	back := make([]float32, to-from)
 	for _, a := range actives {
-		in := p.inputs[a.in]
 		units := p.hidden[(p.first[a.in]+a.occurrence)*h:][from:to]
 		for j, u := range units {
 			n.out.Grad[from+j] += a.gradient * u
@@ -70,26 +96,29 @@ func (n *Network) backwardUnits(actives []active, from, to int) {
 			f32.Add(back, n.feature.Grad[int(f)*h:][from:to])
 		}
 		for k := range 3 {
-			slot := n.slotOf(n.row(in.Context, in.Dropped, int(in.Terms.Positions[a.occurrence])+k-1))
-			f32.Add(back, p.gradient[(3*slot+k)*h:][from:to])
+			place := int(p.places[n.rowBeside(a, k)])
+			f32.Add(back, p.gradient[(3*place+k)*h:][from:to])
 		}
 	}
 }
 
-// backwardProjection takes the gradients through E·W: to E by its used rows,
-// to W by its rows.
+// backwardProjection takes the gradients through E·W: to E by its rows that
+// they reach, to W by its rows.
 func (n *Network) backwardProjection(workers int) {
 	p, d, width := &n.pass, n.config.Dim, 3*n.config.Hidden
-	f32.Parallel(len(p.used), workers, func(s int) {
-		out, g := n.embed.Grad[int(p.used[s])*d:][:d], p.gradient[s*width:][:width]
+	f32.Parallel(len(p.reached), workers, func(s int) {
+		out, g := n.embed.Grad[int(p.reached[s])*d:][:d], p.gradient[s*width:][:width]
 		for k := range out {
 			out[k] += f32.Dot(g, n.project.Value[k*width:][:width])
 		}
 	})
+	// The gradient by row k of W is column k of those rows of E, as a row,
+	// times the gradient by E·W.
 	f32.Parallel(d, workers, func(k int) {
-		out := n.project.Grad[k*width:][:width]
-		for s, r := range p.used {
-			f32.Axpy(n.embed.Value[int(r)*d+k], p.gradient[s*width:][:width], out)
+		column := make([]float32, len(p.reached))
+		for s, r := range p.reached {
+			column[s] = n.embed.Value[int(r)*d+k]
 		}
+		f32.MulRow(column, p.gradient, n.project.Grad[k*width:][:width])
 	})
 }

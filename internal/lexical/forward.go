@@ -24,7 +24,10 @@ type pass struct {
 	used      []int32   // [S] embedding rows that occur in the batch
 	slots     []int32   // [R] the slot of each used row
 	projected []float32 // [S×3H]
-	gradient  []float32 // [S×3H] with respect to projected
+
+	reached  []int32   // [G] embedding rows that the gradient reaches
+	places   []int32   // [R] the place of each reached row
+	gradient []float32 // [G×3H] with respect to their projections
 }
 
 // Forward returns the weights of the terms of each input and keeps what
