@@ -98,6 +98,13 @@ func (m Measure) String() string {
 // MarshalText returns the measure as String does.
 func (m Measure) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
+// UnmarshalText reads the measure as Parse does.
+func (m *Measure) UnmarshalText(text []byte) error {
+	parsed, err := Parse(string(text))
+	*m = parsed
+	return err
+}
+
 // Parse reads a measure in the notation of ir_measures: a name, the lowest
 // relevant grade in brackets where one is meant, and a cut-off, as in nDCG@3,
 // RR, R(rel=2)@100.

@@ -79,7 +79,7 @@ exact results in milliseconds.
 Exit codes: 0 all went well, 1 the work failed or its data are bad (also when
 interrupted), 2 the command line is wrong. Outputs are written whole or not at
 all, so a run that failed leaves the earlier ones as they were.`,
-		Example:       "  parley version --verbose",
+		Example:       "  parley demo\n  parley index --help",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version(),
@@ -99,7 +99,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
 	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))
-	root.AddCommand(newVersionCommand(io))
+	root.AddCommand(newDemoCommand(io), newVersionCommand(io))
 	started := new(bool)
 	for _, cmd := range root.Commands() {
 		settle(cmd, started)
