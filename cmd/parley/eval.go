@@ -18,6 +18,7 @@ import (
 // evalOptions are the flags of parley eval as they were given.
 type evalOptions struct {
 	measures, by, turns, format string
+	topics                      string
 	test, correction, cluster   string
 	turnsFromIDs, each          bool
 	json, intervals, costs      bool
@@ -57,6 +58,7 @@ deviation of the runs from each other is shown in a line of its own.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.measures, "measures", "m", evalMeasures, "measures in the notation of ir_measures, parted by blanks or commas")
 	f.IntVarP(&o.level, "level", "l", 1, "lowest grade that counts as relevant, where a measure does not name its own")
+	f.StringVar(&o.topics, "topics", "", "file whose lines begin with the topics to score, such as a list, a run or qrels (default all that are judged)")
 	f.StringVar(&o.by, "by", "", "show the scores apart: by turn (number in the conversation) or by topic")
 	f.StringVar(&o.turns, "turns", "", "collection whose turns give the turn numbers and conversations (default QRELS where that is a collection)")
 	f.BoolVar(&o.turnsFromIDs, "turns-from-ids", false, "take the turn number from the end of the id, CONVERSATION_NUMBER")
@@ -206,6 +208,9 @@ func (e *eval) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	if qrels, err = e.only(qrels); err != nil {
+		return err
+	}
 	turns, err := e.openTurns(qrels)
 	if err != nil {
 		return err
@@ -285,6 +290,9 @@ func (e *eval) warningsOf(scored *measure.Evaluation, path string, first bool) [
 	var warnings []evalWarning
 	for _, w := range scored.Warnings {
 		about := path
+		if w.Kind == measure.ExtraTopics && e.topics != "" {
+			continue // they were left out on purpose
+		}
 		if w.Kind == measure.NoRelevant {
 			if !first {
 				continue

@@ -45,6 +45,26 @@ func openQrels(path string) (trec.Qrels, error) {
 	return qrels, nil
 }
 
+// only returns the judgements of those topics that the lines of a file begin
+// with, or all where no file is given.
+func (e *eval) only(qrels trec.Qrels) (trec.Qrels, error) {
+	lines, err := readIDs(e.topics)
+	if err != nil || lines == nil {
+		return qrels, err
+	}
+	chosen := make(trec.Qrels)
+	for line := range lines {
+		topic := strings.Fields(line)[0]
+		if judgements, ok := qrels[topic]; ok {
+			chosen[topic] = judgements
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("%s names no topic that %s judges: each line must begin with one", e.topics, e.qrels)
+	}
+	return chosen, nil
+}
+
 func isFolder(path string) (bool, error) {
 	info, err := os.Stat(path)
 	if err != nil {
