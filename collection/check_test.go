@@ -133,7 +133,7 @@ func BenchmarkCheck(b *testing.B) {
 		b.Fatal(err)
 	}
 	dir := filepath.Join(b.TempDir(), "world")
-	if err := s.Write(context.Background(), dir); err != nil {
+	if err := s.Write(context.Background(), dir, nil); err != nil {
 		b.Fatal(err)
 	}
 	info, err := os.Stat(filepath.Join(dir, "corpus.jsonl"))

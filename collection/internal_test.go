@@ -1,6 +1,8 @@
 package collection
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -209,4 +211,79 @@ func BenchmarkPassages(b *testing.B) {
 			}
 		}
 	}
+}
+
+// FuzzLines holds the reading of lines, whatever the pieces in which the file
+// comes, against cutting the whole text.
+func FuzzLines(f *testing.F) {
+	for _, text := range []string{"", "\n", "a", "a\nb\n", "\n\n a \r\n\x00\n", "\xef\xbb\xbfa\nb", "a\n\xff\nc", "é\n", strings.Repeat("x", 5000) + "\ny"} {
+		f.Add(text, 3)
+	}
+	f.Fuzz(func(t *testing.T, text string, piece int) {
+		lines := newLineReader(&pieces{text, max(1, piece%5000)}, "file")
+		lines.in = bufio.NewReaderSize(lines.in, 16) // so that lines are long
+		for i, want := range strings.Split(text, "\n") {
+			if strings.TrimSpace(want) == "" && utf8.ValidString(want) {
+				continue
+			}
+			got, err := lines.next()
+			bad := !utf8.ValidString(want) || i == 0 && strings.HasPrefix(want, "\xef\xbb\xbf")
+			if err != nil != bad || err == io.EOF {
+				t.Fatalf("line %d: error %v", i+1, err)
+			}
+			if lines.number != i+1 || !bad && string(got) != want {
+				t.Fatalf("line %d %q is read as line %d %q", i+1, want, lines.number, got)
+			}
+		}
+		if got, err := lines.next(); err != io.EOF {
+			t.Fatalf("behind the end: %q %v", got, err)
+		}
+	})
+}
+
+// pieces reads a text in pieces.
+type pieces struct {
+	text string
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if p.text == "" {
+		return 0, io.EOF
+	}
+	n := copy(b, p.text[:min(p.size, len(p.text))])
+	p.text = p.text[n:]
+	return n, nil
+}
+
+// FuzzTurns reads any file of turns: what comes out is whole and in order, or
+// there is an error.
+func FuzzTurns(f *testing.F) {
+	f.Add([]byte(`{"id":"a1","conversation":"a","turn":1,"question":"q"}` + "\n" + `{"id":"b1","conversation":"b","turn":1,"question":"q"}` + "\n" + `{"id":"a2","conversation":"a","turn":2,"question":"q"}`))
+	f.Add([]byte(`{"id":"a1","conversation":"a","turn":2,"question":"q"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		g := newGrouping("turns.jsonl")
+		lines := 0
+		for l, err := range readLinesFrom(bytes.NewReader(data), "turns.jsonl", decodeTurn) {
+			if err == nil {
+				err = g.add(l.record, l.number)
+			}
+			if err != nil {
+				return
+			}
+			lines++
+		}
+		turns := make(map[string]bool)
+		for _, c := range g.conversations {
+			if err := c.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			for _, turn := range c.Turns {
+				turns[turn.ID] = true
+			}
+		}
+		if len(turns) != lines {
+			t.Fatalf("%d turns on %d lines", len(turns), lines)
+		}
+	})
 }

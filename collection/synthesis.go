@@ -102,8 +102,9 @@ type origin struct {
 }
 
 // Write writes the collection to the folder dir, whole or not at all, and not
-// at all once ctx is done.
-func (s *Synthetic) Write(ctx context.Context, dir string) error {
+// at all once ctx is done. It calls wrote, if that is not nil, after each
+// passage.
+func (s *Synthetic) Write(ctx context.Context, dir string, wrote func()) error {
 	w, err := Create(dir)
 	if err != nil {
 		return err
@@ -112,6 +113,9 @@ func (s *Synthetic) Write(ctx context.Context, dir string) error {
 	for p := range s.Passages() {
 		if err := firstError(ctx.Err(), w.AddPassage(p)); err != nil {
 			return err
+		}
+		if wrote != nil {
+			wrote()
 		}
 	}
 	for i := range s.options.Conversations {

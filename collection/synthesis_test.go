@@ -21,7 +21,7 @@ func TestSyntheticReadsAsWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "world")
-	if err := s.Write(context.Background(), dir); err != nil {
+	if err := s.Write(context.Background(), dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	passages, conversations, qrels, err := read(dir)
@@ -60,7 +60,7 @@ func TestInterruptedWriteLeavesNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	parent := t.TempDir()
-	if err := s.Write(ctx, filepath.Join(parent, "world")); !errors.Is(err, context.Canceled) {
+	if err := s.Write(ctx, filepath.Join(parent, "world"), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := os.ReadDir(parent); err != nil || len(left) > 0 {
@@ -76,7 +76,7 @@ func TestTiny(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(t.TempDir(), "tiny")
-	if err := s.Write(context.Background(), dir); err != nil {
+	if err := s.Write(context.Background(), dir, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"corpus.jsonl", "turns.jsonl", "qrels.txt", "origin.json"} {

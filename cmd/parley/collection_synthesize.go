@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"parley/collection"
@@ -28,14 +26,9 @@ same files everywhere.`,
 			if err != nil {
 				return usageError{err}
 			}
-			if err := s.Write(cmd.Context(), dir); err != nil {
-				return err
-			}
-			if *io.quiet {
-				return nil
-			}
-			fmt.Fprintf(io.err, "wrote %d passages and %d conversations to %s\n", options.Passages, options.Conversations, dir)
-			return nil
+			p := io.progress("synthesize", int64(options.Passages), "passages")
+			defer p.Done()
+			return s.Write(cmd.Context(), dir, func() { p.Add(1) })
 		},
 	}
 	flags := cmd.Flags()
