@@ -67,6 +67,9 @@ type Budget struct {
 	// Total is the most tokens read of the whole, one separator between two
 	// utterances included; 0 means 256, a negative number means no limit.
 	Total int `yaml:"tokens" json:"tokens"`
+	// NoAnswers leaves the answers unread, for conversations that have none or
+	// whose answers mislead.
+	NoAnswers bool `yaml:"no_answers" json:"no_answers,omitempty"`
 }
 
 // Default token budgets: the published recipe reads 256 tokens
@@ -96,7 +99,10 @@ func (b Budget) Keep(c Context, counts []int) []int {
 	keep, left, begun := make([]int, len(c)), b.Total, false
 	for i, u := range c {
 		n := counts[i]
-		if u.Role == Answer && b.Answer >= 0 {
+		switch {
+		case u.Role == Answer && b.NoAnswers:
+			n = 0
+		case u.Role == Answer && b.Answer >= 0:
 			n = min(n, b.Answer)
 		}
 		if b.Total >= 0 {

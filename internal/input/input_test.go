@@ -59,6 +59,7 @@ func TestContext(t *testing.T) {
 		{dialog.Budget{Answer: 2, Total: 11}, "how long did it last ? [SEP] it began [SEP] who"},
 		{dialog.Budget{Answer: 2, Total: 10}, "how long did it last ? [SEP] it began"},
 		{dialog.Budget{Answer: 2, Total: 3}, "how long did"},
+		{dialog.Budget{Total: 9, NoAnswers: true}, "how long did it last ? [SEP] who won"},
 	} {
 		r := newReader(t, test.budget)
 		if got := r.tokens(r.Context(history()).IDs); got != test.want {
