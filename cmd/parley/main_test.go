@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
@@ -20,11 +22,20 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// update rewrites the golden files that scripts compare output with.
+var update = flag.Bool("update", false, "rewrite the golden files of the scripts")
+
 // TestScripts runs testdata/script: what each command prints, writes and
-// returns, right usage and wrong.
+// returns, right usage and wrong. $TINY is the collection testdata/tiny.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata/script",
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			tiny, err := filepath.Abs("../../testdata/tiny")
+			env.Setenv("TINY", tiny)
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitcode, "await": await, "damage": damage},
 	})
 }
