@@ -73,7 +73,7 @@ func writeReport(w io.Writer, r *collection.Report) error {
 		if blank {
 			fmt.Fprintln(w)
 		}
-		if err := t.Write(w, table.Plain); err != nil {
+		if err := t.Write(w, tableFormat(w)); err != nil {
 			return err
 		}
 		blank = true

@@ -50,7 +50,7 @@ both halves claim, or neither, go to both.`,
 			if err != nil {
 				return err
 			}
-			return splitTable(report, exclude).Write(io.out, table.Plain)
+			return splitTable(report, exclude).Write(io.out, tableFormat(io.out))
 		},
 	}
 	flags := cmd.Flags()

@@ -239,12 +239,8 @@ func (d *demonstration) show(r *demoResult) error {
 	}
 	t.Note("▲ ▼ significantly above, below the student: paired t-test, Holm's correction, p < .05")
 	t.Note("L0: terms of a query. FLOPS: share of the passages that a query's terms touch, summed over its terms.")
-	format := table.Plain
-	if isTerminal(d.io.out) {
-		format = table.Boxed
-	}
 	fmt.Fprintln(d.io.out)
-	if err := t.Write(d.io.out, format); err != nil {
+	if err := t.Write(d.io.out, tableFormat(d.io.out)); err != nil {
 		return err
 	}
 	for _, e := range r.Examples {

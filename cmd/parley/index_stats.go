@@ -22,7 +22,7 @@ func newIndexStatsCommand(io streams) *cobra.Command {
 				return err
 			}
 			defer ix.Close()
-			return indexStats(ix).Write(io.out, table.Plain)
+			return indexStats(ix).Write(io.out, tableFormat(io.out))
 		},
 	}
 }

@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // How often progress shows: lines in a log far apart, a bar smoothly.
@@ -68,25 +66,6 @@ func newBar(out io.Writer, title string, total int64, unit string) *progressbar.
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetSpinnerChangeInterval(0), // turns with the work, needs no goroutine
 	)
-}
-
-// isTerminal tells whether w writes straight to a terminal.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// columns returns the width of the terminal w, 0 where it cannot be told.
-func columns(w io.Writer) int {
-	f, ok := w.(*os.File)
-	if !ok {
-		return 0
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
 }
 
 // barFigures is about how many columns the figures beside a bar take.

@@ -95,11 +95,12 @@ all, so a run that failed leaves the earlier ones as they were.`,
 		return errors.New(parserTalk.ReplaceAllString(err.Error(), ""))
 	})
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
+	group(root, "Start here", newDemoCommand(io))
 	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io))
 	group(root, "Search", newIndexCommand(io), newSearchCommand(io))
 	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))
-	root.AddCommand(newDemoCommand(io), newVersionCommand(io))
+	root.AddCommand(newVersionCommand(io))
 	started := new(bool)
 	for _, cmd := range root.Commands() {
 		settle(cmd, started)
