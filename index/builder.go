@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"parley/internal/durable"
 	"parley/sparse"
@@ -132,7 +133,7 @@ func (b *Builder) Add(id, title, text string, v sparse.Vector) error {
 		return fmt.Errorf("passage %d has no id", b.N()+1)
 	}
 	if first, ok := b.ids[id]; ok {
-		return fmt.Errorf("duplicate passage id %q (the %d. and the %d. passage): give each passage its own id", id, first+1, b.N()+1)
+		return fmt.Errorf("duplicate passage id %q (passages %d and %d): give each passage its own id", id, first+1, b.N()+1)
 	}
 	if int64(b.N()) == math.MaxUint32 {
 		return fmt.Errorf("passage %q is one too many: an index holds at most %d", id, uint32(math.MaxUint32))
@@ -140,7 +141,7 @@ func (b *Builder) Add(id, title, text string, v sparse.Vector) error {
 	if err := v.Validate(b.options.Vocabulary); err != nil {
 		return fmt.Errorf("passage %q: %w", id, err)
 	}
-	b.ids[id] = uint32(b.N())
+	b.ids[strings.Clone(id)] = uint32(b.N()) // id may be a part of a line that nothing else needs
 	for _, part := range []string{id, title, text} {
 		b.passages.string(part)
 		b.textEnds = append(b.textEnds, uint64(b.passages.n-headerSize))

@@ -70,7 +70,7 @@ func TestAddRefuses(t *testing.T) {
 		vector sparse.Vector
 		want   string
 	}{
-		{"p1", sparse.Vector{}, `duplicate passage id "p1" (the 1. and the 2. passage): give each passage its own id`},
+		{"p1", sparse.Vector{}, `duplicate passage id "p1" (passages 1 and 2): give each passage its own id`},
 		{"", sparse.Vector{}, "passage 2 has no id"},
 		{"p2", sparse.Vector{Terms: []uint32{10}, Weights: []float32{1}}, `passage "p2": sparse vector: term 10 is outside the vocabulary of 10`},
 	} {

@@ -119,23 +119,23 @@ func TestManyPassages(t *testing.T) {
 	}
 }
 
-// TestLongestQuery has sums beyond 32 bits: every term at the largest weight
-// and impact.
-func TestLongestQuery(t *testing.T) {
-	const vocabulary = 5000
-	v := sparse.Vector{}
-	for term := range uint32(vocabulary) {
-		v.Terms = append(v.Terms, term)
-		v.Weights = append(v.Weights, math.MaxFloat32)
-	}
-	ix := build(t, vocabulary, []sparse.Vector{v, {Terms: []uint32{1}, Weights: []float32{1}}})
-	want := []uint64{vocabulary * sparse.MaxQuantised * 255, sparse.MaxQuantised}
-	hits := search.New(ix, search.Options{}).Search(v, 10, nil)
-	if len(hits) != 2 || hits[0].Sum != want[0] || hits[1].Sum != want[1] {
-		t.Errorf("hits %v, want the sums %v", hits, want)
-	}
-	if hits := search.New(ix, search.Options{}).Search(v, 10, nil); !slices.Equal(hits, twin(ix, v, 10, nil)) {
-		t.Errorf("a second search returns %v", hits)
+// TestLongQueries has every term at the largest weight and impact, on both
+// sides of the largest sum that 32 bits hold, which is that of 4,113 terms.
+func TestLongQueries(t *testing.T) {
+	for _, vocabulary := range []int{4113, 4114, 5000} {
+		v := sparse.Vector{}
+		for term := range uint32(vocabulary) {
+			v.Terms = append(v.Terms, term)
+			v.Weights = append(v.Weights, math.MaxFloat32)
+		}
+		ix := build(t, vocabulary, []sparse.Vector{v, {Terms: []uint32{1}, Weights: []float32{1}}})
+		s := search.New(ix, search.Options{})
+		for range 2 { // the second time with used memory
+			hits := s.Search(v, 10, nil)
+			if len(hits) != 2 || hits[0].Sum != uint64(vocabulary)*sparse.MaxQuantised*255 || hits[1].Sum != sparse.MaxQuantised {
+				t.Errorf("%d terms: hits %v", vocabulary, hits)
+			}
+		}
 	}
 }
 
