@@ -13,7 +13,7 @@ func (t *talk) ask(f int, m move) question {
 	}
 	q := question{rewrite: t.word(ask, &id, full)}
 	q.text = q.rewrite
-	if m := t.mention(&id, m); m != byFullName {
+	if m := t.mention(&id, m); m == byPronoun || m != byFullName && t.spokenOf(&id) {
 		q.text = t.word(ask, &id, m)
 	}
 	switch {
@@ -67,6 +67,17 @@ func (t *talk) mention(id *identity, m move) mention {
 		return spread(n, 12, 55, id)
 	}
 	return spread(n, 0, 40, id)
+}
+
+// spokenOf reports whether the talk has named an entity, so that a noun or a
+// short name is enough to know it by.
+func (t *talk) spokenOf(id *identity) bool {
+	for _, turn := range t.conversation.Turns {
+		if strings.Contains(turn.Question, id.full) || strings.Contains(turn.Answer, id.full) {
+			return true
+		}
+	}
+	return false
 }
 
 // spread shares out the cases: pronoun up to the first per cent, a noun or
