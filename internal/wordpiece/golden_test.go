@@ -131,30 +131,38 @@ func TestGolden(t *testing.T) {
 // TestEveryCodePoint compares the words around every code point with those of the reference implementation.
 func TestEveryCodePoint(t *testing.T) {
 	g := readGolden(t)
-	if got := digestCodePoints(Options{}); got != g.Uncased {
-		t.Errorf("uncased: got the digest %s, want %s", got, g.Uncased)
-	}
-	if got := digestCodePoints(Options{Cased: true}); got != g.Cased {
-		t.Errorf("cased: got the digest %s, want %s", got, g.Cased)
+	for _, test := range []struct {
+		name string
+		o    Options
+		want string
+	}{{"uncased", Options{}, g.Uncased}, {"cased", Options{Cased: true}, g.Cased}} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := digestCodePoints(test.o); got != test.want {
+				t.Errorf("got the digest %s, want %s", got, test.want)
+			}
+		})
 	}
 }
 
 func digestCodePoints(o Options) string {
+	const block = 0x100
 	h := sha256.New()
 	out := bufio.NewWriter(h)
 	f := newFolding(o)
-	for c := rune(0); c <= unicode.MaxRune; c++ {
-		if !utf8.ValidRune(c) {
+	for first := rune(0); first <= unicode.MaxRune; first += block {
+		if !utf8.ValidRune(first) {
 			continue
 		}
-		w := words{folding: f, text: "a" + string(c) + "b"}
-		between := ""
-		for word := w.next(); word != nil; word = w.next() {
-			out.WriteString(between)
-			out.Write(word)
-			between = " "
+		var text strings.Builder
+		for c := first; c < first+block; c++ {
+			fmt.Fprintf(&text, "a%cb a\u302e%c\U0001d165b ", c, c)
 		}
-		out.WriteByte('\n')
+		w := words{folding: f, text: text.String()}
+		for word := w.next(); word != nil; word = w.next() {
+			out.Write(word)
+			out.WriteByte('\n')
+		}
 	}
 	out.Flush()
 	return fmt.Sprintf("%x", h.Sum(nil))

@@ -1,9 +1,6 @@
 package wordpiece
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // Options say how text is folded before it is cut, as the reference's BertNormalizer does. The zero value is what
 // uncased BERT vocabularies expect: lower case, accents stripped, ideographs apart, control characters dropped.
@@ -39,16 +36,6 @@ func (o Options) accents() Accents {
 	return AccentsStripped
 }
 
-// class says what a byte of text is at the beginning of a word.
-type class uint8
-
-const (
-	beyond class = iota // the first byte of a code point beyond ASCII
-	inside              // an ASCII letter, or what counts as one
-	alone               // a word of its own
-	apart               // in no word
-)
-
 // folding is Options made ready for words.
 type folding struct {
 	properties *[utf8.MaxRune + 1]property
@@ -57,10 +44,14 @@ type folding struct {
 	lower      bool
 	single     property // what makes a word of a code point, beside punctuation
 
-	class [256]class
-	joins [256]bool // a word does not end before this byte, though it is not inside
-	fold  [256]byte // lower case where the options ask for it
+	// What a byte is where a word may begin: space, punctuation, other (which ends no word) or letter; 0 where more
+	// than this byte decides.
+	class [256]property
+	fold  [256]byte // a letter in the case that the options ask for; 0 for other bytes
 }
+
+// letter is the class of an ASCII byte that has no property and so is part of a word.
+const letter property = 1 << 7
 
 func newFolding(o Options) *folding {
 	f := &folding{
@@ -72,29 +63,28 @@ func newFolding(o Options) *folding {
 	if !o.JoinIdeographs {
 		f.single = ideograph
 	}
-	for i := range f.class {
-		b := byte(i)
-		f.class[b], f.joins[b] = f.classify(b)
-		f.fold[b] = b
-		if f.lower {
-			f.fold[b] = strings.ToLower(string(rune(b)))[0]
+	for b := byte(1); b < utf8.RuneSelf; b++ { // a NUL that is kept is left to the slow path, for its fold would be 0
+		f.class[b] = f.classify(b)
+		if f.class[b] == letter {
+			f.fold[b] = b
+			if f.lower && 'A' <= b && b <= 'Z' {
+				f.fold[b] += 'a' - 'A'
+			}
 		}
 	}
 	return f
 }
 
-// classify returns the class of a byte at the beginning of a word, and whether a word goes on beyond it.
-func (f *folding) classify(b byte) (c class, joins bool) {
-	if b >= utf8.RuneSelf {
-		return beyond, true
-	}
-	switch p := f.properties[b]; {
+// classify returns the one property of an ASCII byte that decides, or letter.
+func (f *folding) classify(b byte) property {
+	p := f.properties[b]
+	switch {
 	case f.clean && p&other != 0:
-		return apart, true
+		return other
 	case p&space != 0:
-		return apart, false
+		return space
 	case p&punctuation != 0:
-		return alone, false
+		return punctuation
 	}
-	return inside, false
+	return letter
 }

@@ -51,17 +51,16 @@ func (v *Vocabulary) special(text string) (start int, id uint32) {
 
 func (t *Tokenizer) appendWords(ids []uint32, text string) []uint32 {
 	w := words{folding: t.folding, text: text}
-	for {
-		word := w.next()
-		if word == nil {
-			return ids
-		}
-		if w.runes > longest {
-			ids = append(ids, t.vocabulary.unknown)
-		} else {
+	for word := w.next(); word != nil; word = w.next() {
+		if id, ok := t.vocabulary.short.find(word); ok {
+			ids = append(ids, id)
+		} else if w.runes <= longest {
 			ids = t.appendPieces(ids, word)
+		} else {
+			ids = append(ids, t.vocabulary.unknown)
 		}
 	}
+	return ids
 }
 
 // appendPieces covers word with tokens from left to right, each the longest that fits.

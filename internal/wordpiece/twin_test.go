@@ -186,9 +186,9 @@ func isIdeograph(r rune) bool {
 	return false
 }
 
-// canonical decomposes r if Unicode 12 knew it.
+// canonical decomposes r if Unicode 9 knew it.
 func canonical(r rune) []rune {
-	if !unicode.Is(rangetable.Assigned("12.0.0"), r) {
+	if !unicode.Is(rangetable.Assigned("9.0.0"), r) {
 		return []rune{r}
 	}
 	return []rune(norm.NFD.String(string(r)))
@@ -197,7 +197,7 @@ func canonical(r rune) []rune {
 // canonicalOrder sorts every run of combining marks by their classes.
 func canonicalOrder(text []rune) []rune {
 	class := func(r rune) uint8 {
-		if !unicode.Is(rangetable.Assigned("12.0.0"), r) {
+		if !unicode.Is(rangetable.Assigned("9.0.0"), r) {
 			return 0
 		}
 		return norm.NFD.PropertiesString(string(r)).CCC()

@@ -89,8 +89,8 @@ func lower(r rune) rune {
 	return unicode.ToLower(r)
 }
 
-// decomposable is what the reference's table for normalisation knows of: Unicode 12.
-var decomposable = sync.OnceValue(func() *unicode.RangeTable { return rangetable.Assigned("12.0.0") })
+// decomposable is what the reference's table for normalisation knows of: Unicode 9.
+var decomposable = sync.OnceValue(func() *unicode.RangeTable { return rangetable.Assigned("9.0.0") })
 
 // Hangul syllables decompose by arithmetic: The Unicode Standard, section 3.12.
 const (

@@ -33,10 +33,11 @@ type Vocabulary struct {
 	options  Options
 	tokens   []string
 	unknown  uint32
-	covering int      // the tokens before this one cover words
-	trie     trie     // of those
-	verbatim []uint32 // the tokens that are found in text as it stands, longest first
-	initials string   // the code points that those begin with
+	covering int        // the tokens before this one cover words
+	short    shortWords // of those
+	trie     trie       // of those
+	verbatim []uint32   // the tokens that are found in text as it stands, longest first
+	initials string     // the code points that those begin with
 }
 
 // NewVocabulary returns the vocabulary in which tokens[i] has the id i. It is an error if a token is empty, has a line
@@ -130,12 +131,13 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 	if !ok {
 		return nil, fmt.Errorf("%s: no token %s: add it, for words that no other token covers", s.name, Unknown)
 	}
-	v := &Vocabulary{options: o, tokens: tokens, unknown: uint32(unknown), covering: covering, trie: newTrie(tokens[:covering])}
+	v := &Vocabulary{options: o, tokens: tokens, unknown: uint32(unknown), covering: covering, trie: newTrie(tokens[:covering]), short: newShortWords(tokens[:covering])}
 	for _, token := range verbatim {
 		if id, ok := ids[token]; ok {
 			v.verbatim = append(v.verbatim, uint32(id))
-			first, _ := utf8.DecodeRuneInString(token)
-			v.initials += string(first)
+			if first, _ := utf8.DecodeRuneInString(token); !strings.ContainsRune(v.initials, first) {
+				v.initials += string(first)
+			}
 		}
 	}
 	slices.SortFunc(v.verbatim, func(a, b uint32) int { return cmp.Compare(len(tokens[b]), len(tokens[a])) })

@@ -25,18 +25,18 @@ func (w *words) next() []byte {
 	for w.at < len(w.text) {
 		b := w.text[w.at]
 		switch w.class[b] {
-		case apart:
+		case space, other:
 			w.at++
-		case alone:
+		case punctuation:
 			w.at++
 			w.runes, w.bytes[0] = 1, b
 			return w.bytes[:1]
-		case inside:
+		case letter:
 			if word := w.plain(); word != nil {
 				return word
 			}
-			return w.rich()
-		case beyond:
+			fallthrough
+		default:
 			if word := w.rich(); word != nil {
 				return word
 			}
@@ -47,18 +47,24 @@ func (w *words) next() []byte {
 
 // plain reads a word that is ASCII letters and digits up to a boundary, and returns nil where it is not.
 func (w *words) plain() []byte {
-	n, at := 0, w.at
-	for ; at < len(w.text) && w.class[w.text[at]] == inside; at++ {
-		if n < len(w.bytes) {
-			w.bytes[n] = w.fold[w.text[at]]
-			n++
+	f, rest := w.folding, w.text[w.at:]
+	n := 0
+	for n < len(rest) {
+		b := f.fold[rest[n]]
+		if b == 0 {
+			if f.class[rest[n]]&(space|punctuation) == 0 {
+				return nil
+			}
+			break
 		}
+		if n < len(w.bytes) {
+			w.bytes[n] = b
+		}
+		n++
 	}
-	if at < len(w.text) && w.joins[w.text[at]] {
-		return nil
-	}
-	w.runes, w.at = at-w.at, at
-	return w.bytes[:n]
+	w.runes = n
+	w.at += n
+	return w.bytes[:min(n, len(w.bytes))]
 }
 
 // rich reads a word of any code points, and returns nil where those up to the next boundary leave none.
