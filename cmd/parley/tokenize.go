@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,12 +47,6 @@ is given; a tokenizer.json, an index or a model says itself. Fields beside
 	return cmd
 }
 
-// tokenized is a line of output.
-type tokenized struct {
-	IDs    []uint32 `json:"ids"`
-	Tokens []string `json:"tokens"`
-}
-
 func (t *tokenization) run(ctx context.Context, io streams) error {
 	vocabulary, err := openVocabulary(t.vocabulary, t.cased)
 	if err != nil {
@@ -60,34 +56,63 @@ func (t *tokenization) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	out := bufio.NewWriter(io.out)
+	out := bufio.NewWriterSize(io.out, 1<<16)
 	defer out.Flush()
-	lines := json.NewEncoder(out)
-	lines.SetEscapeHTML(false)
 	tokenizer := wordpiece.New(vocabulary)
-	line := tokenized{IDs: []uint32{}, Tokens: []string{}}
+	quoted := quoteTokens(vocabulary)
+	var ids []uint32
 	number := 0
-	for data, err := range textLines(io.in, "standard input") {
+	for line, err := range textLines(io.in, "standard input") {
 		if number++; err == nil {
 			err = ctx.Err()
 		}
 		if err != nil {
 			return err
 		}
-		text, err := parseText(data)
+		text, err := parseText(line)
 		if err != nil {
 			return fmt.Errorf("standard input:%d: %w", number, err)
 		}
-		line.IDs = append(tokenizer.Append(append(line.IDs[:0], first...), text), last...)
-		line.Tokens = line.Tokens[:0]
-		for _, id := range line.IDs {
-			line.Tokens = append(line.Tokens, vocabulary.Token(id))
-		}
-		if err := lines.Encode(line); err != nil {
+		ids = append(tokenizer.Append(append(ids[:0], first...), text), last...)
+		if err := writeTokens(out, ids, quoted); err != nil {
 			return err
 		}
 	}
 	return out.Flush()
+}
+
+// quoteTokens returns the tokens of v as JSON strings, by their ids.
+func quoteTokens(v *wordpiece.Vocabulary) []string {
+	quoted := make([]string, v.Len())
+	for id := range quoted {
+		var b strings.Builder
+		e := json.NewEncoder(&b)
+		e.SetEscapeHTML(false)
+		_ = e.Encode(v.Token(uint32(id))) // a string always can be
+		quoted[id] = strings.TrimSuffix(b.String(), "\n")
+	}
+	return quoted
+}
+
+// writeTokens writes a line piece by piece: that of a long text is longer than
+// the text by far.
+func writeTokens(out *bufio.Writer, ids []uint32, quoted []string) error {
+	out.WriteString(`{"ids":[`)
+	for i, id := range ids {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(strconv.AppendUint(out.AvailableBuffer(), uint64(id), 10))
+	}
+	out.WriteString(`],"tokens":[`)
+	for i, id := range ids {
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString(quoted[id])
+	}
+	_, err := out.WriteString("]}\n")
+	return err
 }
 
 // around returns the special tokens that go before and after a text.

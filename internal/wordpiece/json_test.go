@@ -2,6 +2,7 @@ package wordpiece
 
 import (
 	"bytes"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -52,6 +53,42 @@ func TestReadTokenizerAddedTokens(t *testing.T) {
 	got := New(v).Append(nil, "Updown DOWN sep")
 	if want := []uint32{2, 3, 0, 0}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// TestSameFingerprint demands that a vocabulary is the same in either format.
+func TestSameFingerprint(t *testing.T) {
+	text := `{"added_tokens": [{"id": 0, "content": "[SEP]"}, {"id": 2, "content": "[UNK]"}, {"id": 1, "content": "[PAD]"}],` + bert +
+		`"vocab": {"[SEP]": 0, "[PAD]": 1, "[UNK]": 2, "a": 3}}}`
+	v, err := ReadTokenizer(strings.NewReader(text), "tokenizer.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := ReadVocabulary(strings.NewReader("[SEP]\n[PAD]\n[UNK]\na\n"), "vocab.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Fingerprint() != w.Fingerprint() {
+		t.Error("the same vocabulary has another fingerprint in a tokenizer.json than in a vocab.txt")
+	}
+}
+
+// TestWriteAddedTokens refuses to write what could not be read back.
+func TestWriteAddedTokens(t *testing.T) {
+	for added, ok := range map[string]bool{
+		`{"id": 0, "content": "[UNK]"}`: true,
+		`{"id": 1, "content": "a"}`:     false,
+		`{"id": 2, "content": "[SEP]"}`: false,
+		``:                              false,
+	} {
+		text := `{"added_tokens": [` + added + `],` + bert + `"vocab": {"[UNK]": 0, "a": 1}}}`
+		v, err := ReadTokenizer(strings.NewReader(text), "tokenizer.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Write(io.Discard); (err == nil) != ok {
+			t.Errorf("added token %s: got %v", added, err)
+		}
 	}
 }
 

@@ -120,8 +120,8 @@ func (b *builder) fit(bytes []byte) int32 {
 		if b.trie[at].parent != free {
 			taken++
 		} else if !slices.ContainsFunc(bytes, func(c byte) bool { return b.trie[base+int(c)].parent != free }) {
-			if taken*16 > (at-b.open)*15 {
-				b.open = at // what lies before is all but full
+			if taken*2 > at-b.open {
+				b.open = at // most of what lies before is taken
 			}
 			return int32(base)
 		}

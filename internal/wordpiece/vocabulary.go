@@ -25,6 +25,9 @@ const (
 // specials returns the special tokens, in the order in which trained vocabularies begin with them.
 func specials() []string { return []string{Padding, Unknown, Start, Separator, Masked} }
 
+// longestToken is the number of bytes that a token may have; none of that many covers a word of 100 code points.
+const longestToken = 1000
+
 // continuation begins a token that goes on with a word.
 const continuation = "##"
 
@@ -40,8 +43,8 @@ type Vocabulary struct {
 	initials string     // the code points that those begin with
 }
 
-// NewVocabulary returns the vocabulary in which tokens[i] has the id i. It is an error if a token is empty, has a line
-// break, is not UTF-8 or occurs twice, and if Unknown is missing.
+// NewVocabulary returns the vocabulary in which tokens[i] has the id i. It is an error if a token is empty, longer than
+// 1000 bytes, not UTF-8, has a line break or occurs twice, and if Unknown is missing.
 func NewVocabulary(tokens []string, o Options) (*Vocabulary, error) {
 	return source{name: "vocabulary"}.vocabulary(slices.Clone(tokens), len(tokens), specials(), o)
 }
@@ -118,6 +121,8 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 		switch first, ok := ids[token]; {
 		case token == "":
 			return nil, fmt.Errorf("%s: empty token: write the token or remove the line", s.at(i))
+		case len(token) > longestToken:
+			return nil, fmt.Errorf("%s: token of %d bytes, where %d are the most: name a vocabulary, with one token a line", s.at(i), len(token), longestToken)
 		case !utf8.ValidString(token):
 			return nil, fmt.Errorf("%s: token %q is not valid UTF-8: convert the vocabulary to UTF-8", s.at(i), token)
 		case strings.ContainsAny(token, "\r\n"):
@@ -131,7 +136,10 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 	if !ok {
 		return nil, fmt.Errorf("%s: no token %s: add it, for words that no other token covers", s.name, Unknown)
 	}
-	v := &Vocabulary{options: o, tokens: tokens, unknown: uint32(unknown), covering: covering, trie: newTrie(tokens[:covering]), short: newShortWords(tokens[:covering])}
+	v := &Vocabulary{
+		options: o, tokens: tokens, unknown: uint32(unknown),
+		covering: covering, short: newShortWords(tokens[:covering]), trie: newTrie(tokens[:covering]),
+	}
 	for _, token := range verbatim {
 		if id, ok := ids[token]; ok {
 			v.verbatim = append(v.verbatim, uint32(id))
@@ -140,7 +148,9 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 			}
 		}
 	}
-	slices.SortFunc(v.verbatim, func(a, b uint32) int { return cmp.Compare(len(tokens[b]), len(tokens[a])) })
+	slices.SortFunc(v.verbatim, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(len(tokens[b]), len(tokens[a])), cmp.Compare(a, b))
+	})
 	return v, nil
 }
 
@@ -198,16 +208,29 @@ func (v *Vocabulary) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Write writes the tokens as a vocab.txt. It is an error if tokens were added in a way that ReadVocabulary would not know
-// of.
+// Write writes the tokens as a vocab.txt. It is an error if ReadVocabulary would find other tokens in text as it stands
+// than v does.
 func (v *Vocabulary) Write(w io.Writer) error {
-	for _, id := range v.verbatim {
-		if token := v.tokens[id]; !slices.Contains(specials(), token) || int(id) >= v.covering {
-			return fmt.Errorf("a vocab.txt cannot say that %q is an added token: use the tokenizer.json itself", token)
-		}
+	if !v.isPlain() {
+		return fmt.Errorf("a vocab.txt has the special tokens of BERT, and this vocabulary has others: keep its tokenizer.json")
 	}
 	_, err := io.WriteString(w, v.lines())
 	return err
+}
+
+// isPlain reports whether the tokens that are found in text as it stands are the special ones, all of which cover words.
+func (v *Vocabulary) isPlain() bool {
+	n := 0
+	for _, token := range specials() {
+		id, ok := v.ID(token)
+		if ok && !slices.Contains(v.verbatim, id) {
+			return false
+		}
+		if ok {
+			n++
+		}
+	}
+	return n == len(v.verbatim) && v.covering == len(v.tokens)
 }
 
 func (v *Vocabulary) lines() string { return strings.Join(v.tokens, "\n") + "\n" }

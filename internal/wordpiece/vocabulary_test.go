@@ -36,6 +36,7 @@ func TestReadVocabularyErrors(t *testing.T) {
 		{"[UNK]\nthe\n\n", "v:3: empty token: write the token or remove the line"},
 		{"[UNK]\nthe\na\nthe\n", `v:4: duplicate token "the" (first at v:2): list each token once`},
 		{"[UNK]\ncaf\xe9\n", `v:2: token "caf\xe9" is not valid UTF-8: convert the vocabulary to UTF-8`},
+		{"[UNK]\n" + strings.Repeat("a", 1001), `v:2: token of 1001 bytes, where 1000 are the most: name a vocabulary, with one token a line`},
 		{"[UNK]\na\rb\n", `v:2: token "a\rb" has a line break: a token is a part of a line`},
 		{"the\nof\n", "v: no token [UNK]: add it, for words that no other token covers"},
 	} {
