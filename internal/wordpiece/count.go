@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// countWords returns how often each word occurs in texts, but for those that are unknown for their length.
+// countWords returns how often each word occurs in texts, but for those that
+// are unknown for their length.
 func countWords(texts iter.Seq2[string, error], f *folding) (map[string]int, error) {
 	batches := make(chan []string)
 	counters := make([]counter, runtime.GOMAXPROCS(0))
@@ -53,7 +54,8 @@ func sendBatches(batches chan<- []string, texts iter.Seq2[string, error]) error 
 	return nil
 }
 
-// counter counts words, in places that a known word reaches without its string being made anew.
+// counter counts words, in places that a known word reaches without its string
+// being made anew.
 type counter map[string]*int
 
 func (c counter) add(w words) {

@@ -86,7 +86,8 @@ func lines(tb testing.TB, paths ...string) iter.Seq2[string, error] {
 	}
 }
 
-// TestGoldenVocabulary trains the vocabulary that the golden ids are of, so that it is also a golden file of training.
+// TestGoldenVocabulary trains the vocabulary that the golden ids are of, so
+// that it is also a golden file of training.
 func TestGoldenVocabulary(t *testing.T) {
 	v, err := Train(lines(t, "testdata/english.txt", "testdata/scripts.txt"), TrainOptions{Size: 8000, Options: Options{Cased: true}})
 	if err != nil {
@@ -128,7 +129,8 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestEveryCodePoint compares the words around every code point with those of the reference implementation.
+// TestEveryCodePoint compares the words around every code point with those of
+// the reference implementation.
 func TestEveryCodePoint(t *testing.T) {
 	g := readGolden(t)
 	for _, test := range []struct {
@@ -168,7 +170,8 @@ func digestCodePoints(o Options) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// TestOtherVocabulary compares ids under a vocabulary that is not in the repository, by their digest.
+// TestOtherVocabulary compares ids under a vocabulary that is not in the
+// repository, by their digest.
 func TestOtherVocabulary(t *testing.T) {
 	path := filepath.Join("..", "..", "..", "shared", "data", "bert-base-uncased-vocab.txt")
 	data, err := os.ReadFile(path)

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// tokenizerJSON is what decides ids in a tokenizer.json. The rest of the file is about special tokens to be added and
-// about turning ids back into text.
+// tokenizerJSON is what decides ids in a tokenizer.json. The rest of the file
+// is about special tokens to be added and about turning ids back into text.
 type tokenizerJSON struct {
 	AddedTokens []addedToken `json:"added_tokens"`
 	Normalizer  struct {
@@ -37,8 +37,9 @@ type addedToken struct {
 	Normalized bool
 }
 
-// ReadTokenizer reads a tokenizer.json of Hugging Face tokenizers: a WordPiece model behind BERT's normaliser and
-// pre-tokeniser; others are refused by name. Its added tokens are found in text as it stands.
+// ReadTokenizer reads a tokenizer.json of Hugging Face tokenizers: a WordPiece
+// model behind BERT's normaliser and pre-tokeniser; others are refused by name.
+// Its added tokens are found in text as it stands.
 func ReadTokenizer(r io.Reader, name string) (*Vocabulary, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -110,7 +111,8 @@ func (t *tokenizerJSON) tokens() ([]string, error) {
 	return tokens, nil
 }
 
-// options returns the normaliser's options; what it leaves out is on, and accents go by case.
+// options returns the normaliser's options; what it leaves out is on, and
+// accents go by case.
 func (t *tokenizerJSON) options() Options {
 	off := func(b *bool) bool { return b != nil && !*b }
 	o := Options{

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// bert is what lies in a tokenizer.json before the vocabulary, but for the added tokens.
+// bert is what lies in a tokenizer.json before the vocabulary, but for the
+// added tokens.
 const bert = `
 "version": "1.0", "truncation": null, "padding": null,
 "normalizer": {"type": "BertNormalizer", "clean_text": true, "handle_chinese_chars": true, "strip_accents": null, "lowercase": true},
@@ -39,8 +40,8 @@ func TestReadTokenizerOptions(t *testing.T) {
 	}
 }
 
-// TestReadTokenizerAddedTokens finds added tokens in text as it stands, and covers no words with those that the model
-// does not have.
+// TestReadTokenizerAddedTokens finds added tokens in text as it stands, and
+// covers no words with those that the model does not have.
 func TestReadTokenizerAddedTokens(t *testing.T) {
 	text := `{"added_tokens": [{"id": 2, "content": "Up"}, {"id": 3, "content": "down"}],` + bert + `"vocab": {"[UNK]": 0, "[SEP]": 1, "Up": 2}}}`
 	v, err := ReadTokenizer(strings.NewReader(text), "tokenizer.json")

@@ -1,29 +1,59 @@
 package wordpiece
 
-import "unicode/utf8"
+import (
+	"fmt"
+	"slices"
+	"unicode/utf8"
+)
 
-// Options say how text is folded before it is cut, as the reference's BertNormalizer does. The zero value is what
-// uncased BERT vocabularies expect: lower case, accents stripped, ideographs apart, control characters dropped.
+// Options say how text is folded before it is cut, as the reference's
+// BertNormalizer does. The zero value is what uncased BERT vocabularies expect:
+// lower case, accents stripped, ideographs apart, control characters dropped.
 type Options struct {
 	// Cased keeps capital letters.
 	Cased bool `json:"cased,omitempty"`
-	// Accents says whether accents are stripped: the default is to strip them unless Cased.
+	// Accents says whether accents are stripped: the default is to strip them
+	// unless Cased.
 	Accents Accents `json:"accents,omitempty"`
-	// JoinIdeographs lets Chinese characters be parts of longer words; by default each is a word.
+	// JoinIdeographs lets Chinese characters be parts of longer words; by
+	// default each is a word.
 	JoinIdeographs bool `json:"join_ideographs,omitempty"`
-	// KeepControls keeps control characters and U+FFFD as parts of words; by default they are dropped.
+	// KeepControls keeps control characters and U+FFFD as parts of words; by
+	// default they are dropped.
 	KeepControls bool `json:"keep_controls,omitempty"`
 }
 
-// Accents says what becomes of accents.
+// Accents says what becomes of accents. Its text form is by-case, strip or
+// keep.
 type Accents int8
 
-// What becomes of accents: stripped unless the vocabulary is cased, stripped, or kept.
+// What becomes of accents: stripped unless the vocabulary is cased, stripped,
+// or kept.
 const (
 	AccentsByCase Accents = iota
 	AccentsStripped
 	AccentsKept
 )
+
+func accentNames() []string { return []string{"by-case", "strip", "keep"} }
+
+// MarshalText returns the text form of a.
+func (a Accents) MarshalText() ([]byte, error) {
+	if a < AccentsByCase || a > AccentsKept {
+		return nil, fmt.Errorf("accents %d: there is no such choice", int(a))
+	}
+	return []byte(accentNames()[a]), nil
+}
+
+// UnmarshalText sets a to what the text says.
+func (a *Accents) UnmarshalText(text []byte) error {
+	i := slices.Index(accentNames(), string(text))
+	if i < 0 {
+		return fmt.Errorf("accents %q: write by-case, strip or keep", text)
+	}
+	*a = Accents(i)
+	return nil
+}
 
 // accents resolves AccentsByCase.
 func (o Options) accents() Accents {
@@ -44,13 +74,14 @@ type folding struct {
 	lower      bool
 	single     property // what makes a word of a code point, beside punctuation
 
-	// What a byte is where a word may begin: space, punctuation, other (which ends no word) or letter; 0 where more
-	// than this byte decides.
+	// What a byte is where a word may begin: space, punctuation, other (which
+	// ends no word) or letter; 0 where more than this byte decides.
 	class [256]property
 	fold  [256]byte // a letter in the case that the options ask for; 0 for other bytes
 }
 
-// letter is the class of an ASCII byte that has no property and so is part of a word.
+// letter is the class of an ASCII byte that has no property and so is part of a
+// word.
 const letter property = 1 << 7
 
 func newFolding(o Options) *folding {

@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// shortWords finds the tokens that are whole words of at most 7 bytes, which most words of English are, with about one
-// look into memory where the trie takes one for each byte. It is a hash table with linear probing, at most half full.
+// shortWords finds the tokens that are whole words of at most 7 bytes, which
+// most words of English are, with about one look into memory where the trie
+// takes one for each byte. It is a hash table with linear probing, at most half
+// full.
 type shortWords struct {
 	entries []shortWord
 	shift   int // of a hash, to the index of an entry
@@ -19,7 +21,8 @@ type shortWord struct {
 	token uint32
 }
 
-// short is the number of bytes of the longest short word: a key has room for them and their number.
+// short is the number of bytes of the longest short word: a key has room for
+// them and their number.
 const short = 7
 
 func newShortWords(tokens []string) shortWords {
@@ -43,7 +46,8 @@ func (s *shortWords) find(word []byte) (token uint32, ok bool) {
 	return e.token, e.key != 0
 }
 
-// shortKey returns the key of a short word that is not empty and has a capacity of at least 8 bytes.
+// shortKey returns the key of a short word that is not empty and has a capacity
+// of at least 8 bytes.
 func shortKey(word []byte) uint64 {
 	n := len(word)
 	return binary.LittleEndian.Uint64(word[:8])&(1<<(8*n)-1) | uint64(n)<<(8*short)

@@ -2,7 +2,8 @@ package wordpiece
 
 import "strings"
 
-// A Tokenizer cuts text into the tokens of one vocabulary. It is safe for concurrent use.
+// A Tokenizer cuts text into the tokens of one vocabulary. It is safe for
+// concurrent use.
 type Tokenizer struct {
 	vocabulary *Vocabulary
 	folding    *folding
@@ -17,8 +18,10 @@ func New(v *Vocabulary) *Tokenizer {
 // Vocabulary returns the vocabulary that the ids are of.
 func (t *Tokenizer) Vocabulary() *Vocabulary { return t.vocabulary }
 
-// Append appends the ids of the tokens of text to ids. A word that the vocabulary does not cover, or of more than 100
-// code points, is one Unknown. Special tokens, such as [SEP], are found where text spells them; none are added.
+// Append appends the ids of the tokens of text to ids. A word that the
+// vocabulary does not cover, or of more than 100 code points, is one Unknown.
+// Special tokens, such as [SEP], are found where text spells them; none are
+// added.
 func (t *Tokenizer) Append(ids []uint32, text string) []uint32 {
 	for {
 		start, id := t.vocabulary.special(text)
@@ -31,8 +34,8 @@ func (t *Tokenizer) Append(ids []uint32, text string) []uint32 {
 	}
 }
 
-// special returns where the first special token in text starts and which it is, the longest where several start there,
-// and len(text) if there is none.
+// special returns where the first special token in text starts and which it is,
+// the longest where several start there, and len(text) if there is none.
 func (v *Vocabulary) special(text string) (start int, id uint32) {
 	for {
 		i := strings.IndexAny(text[start:], v.initials)
@@ -63,7 +66,8 @@ func (t *Tokenizer) appendWords(ids []uint32, text string) []uint32 {
 	return ids
 }
 
-// appendPieces covers word with tokens from left to right, each the longest that fits.
+// appendPieces covers word with tokens from left to right, each the longest
+// that fits.
 func (t *Tokenizer) appendPieces(ids []uint32, word []byte) []uint32 {
 	trie, whole := t.vocabulary.trie, len(ids)
 	for from := int32(root); len(word) > 0; from = t.inner {

@@ -29,7 +29,8 @@ func FuzzAppend(f *testing.F) {
 	})
 }
 
-// TestTwin holds the tokeniser against its slow twin where the golden texts cannot: under all options.
+// TestTwin holds the tokeniser against its slow twin where the golden texts
+// cannot: under all options.
 func TestTwin(t *testing.T) {
 	v := openVocabulary(t, "testdata/golden.txt")
 	texts := readGolden(t).texts
@@ -57,7 +58,8 @@ func TestAppendKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestAppendWithoutContinuations cuts words with a vocabulary that cannot go on with any.
+// TestAppendWithoutContinuations cuts words with a vocabulary that cannot go on
+// with any.
 func TestAppendWithoutContinuations(t *testing.T) {
 	v, err := NewVocabulary([]string{"[UNK]", "a"}, Options{})
 	if err != nil {
@@ -68,7 +70,8 @@ func TestAppendWithoutContinuations(t *testing.T) {
 	}
 }
 
-// TestLongestSpecial finds, of special tokens that start at the same place, the longest.
+// TestLongestSpecial finds, of special tokens that start at the same place, the
+// longest.
 func TestLongestSpecial(t *testing.T) {
 	const tokenizer = `{"added_tokens": [{"id": 1, "content": "<a>"}, {"id": 2, "content": "<a><b>"}, {"id": 3, "content": "ÄX"}],` + bert +
 		`"vocab": {"[UNK]": 0, "<a>": 1}}}`
@@ -106,8 +109,8 @@ func TestNoAllocations(t *testing.T) {
 	}
 }
 
-// BenchmarkAppend cuts words of an English text, each as often as it occurs there but in a random order, with a
-// vocabulary that has most of them whole.
+// BenchmarkAppend cuts words of an English text, each as often as it occurs
+// there but in a random order, with a vocabulary that has most of them whole.
 func BenchmarkAppend(b *testing.B) {
 	tokenizer := New(openVocabulary(b, "testdata/golden.txt"))
 	text := shuffledEnglish(b, 1<<20)

@@ -14,14 +14,17 @@ type TrainOptions struct {
 	Options  Options // how text is folded
 }
 
-// Train makes a vocabulary for texts as the WordPiece trainer of Hugging Face tokenizers does, by byte-pair encoding
-// (Sennrich, Haddow and Birch 2016, algorithm 1): words are spelled in characters, and the two tokens that meet most
-// often are joined to a new one, over and over, until there are Size tokens or none meet MinCount times. Of pairs that
-// meet equally often, the first in byte order is joined.
+// Train makes a vocabulary for texts as the WordPiece trainer of Hugging Face
+// tokenizers does, by byte-pair encoding (Sennrich, Haddow and Birch 2016,
+// algorithm 1): words are spelled in characters, and the two tokens that meet
+// most often are joined to a new one, over and over, until there are Size
+// tokens or none meet MinCount times. Of pairs that meet equally often, the
+// first in byte order is joined.
 //
-// The vocabulary begins with the special tokens and the characters, of which the Size/4 most frequent are taken; words
-// with other characters are left out. It depends only on how often each word occurs; memory grows with the number of
-// distinct words. An error from texts ends the training.
+// The vocabulary begins with the special tokens and the characters, of which
+// the Size/4 most frequent are taken; words with other characters are left out.
+// It depends only on how often each word occurs; memory grows with the number
+// of distinct words. An error from texts ends the training.
 func Train(texts iter.Seq2[string, error], o TrainOptions) (*Vocabulary, error) {
 	size, least := cmp.Or(o.Size, 30_522), cmp.Or(o.MinCount, 2)
 	if size < SmallestSize {
@@ -43,5 +46,6 @@ func Train(texts iter.Seq2[string, error], o TrainOptions) (*Vocabulary, error) 
 	return NewVocabulary(t.tokens, o.Options)
 }
 
-// SmallestSize is the least Size: it leaves room for the special tokens beside the characters.
+// SmallestSize is the least Size: it leaves room for the special tokens beside
+// the characters.
 const SmallestSize = 16

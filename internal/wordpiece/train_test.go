@@ -21,7 +21,8 @@ func texts(list ...string) iter.Seq2[string, error] {
 	}
 }
 
-// trainSlowly trains by the definition: before each join it counts all pairs anew.
+// trainSlowly trains by the definition: before each join it counts all pairs
+// anew.
 func trainSlowly(counts map[string]int, size, least int) []string {
 	spelled := map[string][]string{}
 	characters := map[string]bool{}
@@ -108,7 +109,8 @@ func TestTrainEqualsItsDefinition(t *testing.T) {
 	}
 }
 
-// TestTrainInAnyOrder demands that the vocabulary depends on the counts of words alone.
+// TestTrainInAnyOrder demands that the vocabulary depends on the counts of
+// words alone.
 func TestTrainInAnyOrder(t *testing.T) {
 	var list []string
 	for text := range lines(t, "testdata/english.txt", "testdata/scripts.txt") {
@@ -163,7 +165,8 @@ func TestTrainErrors(t *testing.T) {
 	}
 }
 
-// shuffledEnglish returns n bytes, about, of the words of an English text in a random order.
+// shuffledEnglish returns n bytes, about, of the words of an English text in a
+// random order.
 func shuffledEnglish(tb testing.TB, n int) string {
 	var list []string
 	for line := range lines(tb, "testdata/english.txt") {

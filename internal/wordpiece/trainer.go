@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// trainer is a vocabulary in the making: every word spelled in the tokens made so far, and every pair of tokens that
-// meets in them.
+// trainer is a vocabulary in the making: every word spelled in the tokens made
+// so far, and every pair of tokens that meets in them.
 type trainer struct {
 	tokens []string
 	ids    map[string]uint32
@@ -25,13 +25,15 @@ type spelling struct {
 
 type pair struct{ left, right uint32 }
 
-// meeting says how often a pair meets, and in which words; it may have left some of them since.
+// meeting says how often a pair meets, and in which words; it may have left
+// some of them since.
 type meeting struct {
 	count int
 	words []int32
 }
 
-// newTrainer returns a trainer whose tokens are the special ones and the most frequent characters, limit at most.
+// newTrainer returns a trainer whose tokens are the special ones and the most
+// frequent characters, limit at most.
 func newTrainer(counts map[string]int, limit int) *trainer {
 	t := &trainer{ids: map[string]uint32{}, pairs: map[pair]*meeting{}}
 	for _, token := range specials() {
@@ -61,7 +63,8 @@ func newTrainer(counts map[string]int, limit int) *trainer {
 	return t
 }
 
-// newAlphabet returns the most frequent characters, limit at most, in their order.
+// newAlphabet returns the most frequent characters, limit at most, in their
+// order.
 func newAlphabet(counts map[string]int, limit int) []rune {
 	frequency := map[rune]int{}
 	for word, n := range counts {
@@ -128,7 +131,8 @@ func (t *trainer) part(p pair, count int) {
 	}
 }
 
-// join makes a token of the pair that meets most often, and reports whether there was one that met least times.
+// join makes a token of the pair that meets most often, and reports whether
+// there was one that met least times.
 func (t *trainer) join(least int) bool {
 	for len(t.queue) > 0 {
 		best := heap.Pop(&t.queue).(proposal)
@@ -192,7 +196,8 @@ type proposal struct {
 	first, last string // the tokens
 }
 
-// queue is a heap of proposals: the highest count first, of equal ones the first in byte order.
+// queue is a heap of proposals: the highest count first, of equal ones the
+// first in byte order.
 type queue []proposal
 
 func (q queue) Len() int      { return len(q) }

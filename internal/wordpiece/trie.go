@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// trie finds the longest token at the beginning of a word. It is a double array (Aoe 1989): the child of node n by byte b
-// is n.base + b, if that node names n as its parent.
+// trie finds the longest token at the beginning of a word. It is a double array
+// (Aoe 1989): the child of node n by byte b is n.base + b, if that node names n
+// as its parent.
 type trie []node
 
 type node struct {
@@ -39,7 +40,8 @@ func (t trie) walk(s string) int32 {
 	return n
 }
 
-// longest returns the longest token, read from the node n, that s begins with, and its number of bytes from there.
+// longest returns the longest token, read from the node n, that s begins with,
+// and its number of bytes from there.
 func (t trie) longest(n int32, s []byte) (token int32, size int) {
 	if token = none; n == none {
 		return
@@ -83,7 +85,8 @@ func (b *builder) grow(n int) {
 	}
 }
 
-// place gives n its children: order holds the tokens, sorted, that share the depth bytes leading to n.
+// place gives n its children: order holds the tokens, sorted, that share the
+// depth bytes leading to n.
 func (b *builder) place(n int32, order []int32, depth int) {
 	if len(b.tokens[order[0]]) == depth {
 		b.trie[n].token = order[0]
@@ -111,7 +114,8 @@ func (b *builder) place(n int32, order []int32, depth int) {
 	}
 }
 
-// fit returns a base, at least 1, at which each of bytes, which increase, has a free place.
+// fit returns a base, at least 1, at which each of bytes, which increase, has a
+// free place.
 func (b *builder) fit(bytes []byte) int32 {
 	first, taken := int(bytes[0]), 0
 	for at := max(b.open, first+1); ; at++ {

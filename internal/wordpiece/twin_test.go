@@ -10,7 +10,8 @@ import (
 	"golang.org/x/text/unicode/rangetable"
 )
 
-// twin is the tokeniser written the slow and obvious way, step by step as the reference does it.
+// twin is the tokeniser written the slow and obvious way, step by step as the
+// reference does it.
 type twin struct {
 	ids     map[string]uint32
 	special []string

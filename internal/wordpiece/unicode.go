@@ -20,8 +20,9 @@ const (
 	mark                             // nonspacing mark: an accent
 )
 
-// properties returns the properties of every code point. The reference takes its categories from a table frozen at
-// Unicode 8.0, which knows nothing of code points assigned since; the exceptions are code points whose category has
+// properties returns the properties of every code point. The reference takes
+// its categories from a table frozen at Unicode 8.0, which knows nothing of
+// code points assigned since; the exceptions are code points whose category has
 // changed since, and those that the reference names itself.
 var properties = sync.OnceValue(func() *[unicode.MaxRune + 1]property {
 	all := new([unicode.MaxRune + 1]property)
@@ -60,8 +61,9 @@ var properties = sync.OnceValue(func() *[unicode.MaxRune + 1]property {
 	return all
 })
 
-// ideographs are the ranges that the reference sets apart. It begins one of them at U+2B920 where Unicode's block of
-// CJK Unified Ideographs Extension E begins at U+2B820.
+// ideographs are the ranges that the reference sets apart. It begins one of
+// them at U+2B920 where Unicode's block of CJK Unified Ideographs Extension E
+// begins at U+2B820.
 var ideographs = &unicode.RangeTable{
 	R16: []unicode.Range16{{0x3400, 0x4DBF, 1}, {0x4E00, 0x9FFF, 1}, {0xF900, 0xFAFF, 1}},
 	R32: []unicode.Range32{
@@ -69,8 +71,9 @@ var ideographs = &unicode.RangeTable{
 	},
 }
 
-// lower returns the lower-case form of r, one code point at a time as the reference does: no final sigma. The
-// exceptions are pairs of Unicode 16 and 17, which the reference knows and Go 1.26 does not. U+0130, whose lower-case
+// lower returns the lower-case form of r, one code point at a time as the
+// reference does: no final sigma. The exceptions are pairs of Unicode 16 and
+// 17, which the reference knows and Go 1.26 does not. U+0130, whose lower-case
 // form is two code points, is left to the caller.
 func lower(r rune) rune {
 	switch {
@@ -89,7 +92,8 @@ func lower(r rune) rune {
 	return unicode.ToLower(r)
 }
 
-// decomposable is what the reference's table for normalisation knows of: Unicode 9.
+// decomposable is what the reference's table for normalisation knows of:
+// Unicode 9.
 var decomposable = sync.OnceValue(func() *unicode.RangeTable { return rangetable.Assigned("9.0.0") })
 
 // Hangul syllables decompose by arithmetic: The Unicode Standard, section 3.12.
@@ -115,7 +119,8 @@ func decompose(to []rune, r rune) []rune {
 	return append(to, r)
 }
 
-// combining returns the canonical combining class of r; 0 means that nothing moves past it.
+// combining returns the canonical combining class of r; 0 means that nothing
+// moves past it.
 func combining(r rune) uint8 {
 	if ccc := normal(r).CCC(); ccc != 0 && unicode.Is(decomposable(), r) {
 		return ccc

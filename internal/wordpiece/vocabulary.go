@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// The special tokens of BERT's vocabularies. Only Unknown has to be in a vocabulary.
+// The special tokens of BERT's vocabularies. Only Unknown has to be in a
+// vocabulary.
 const (
 	Padding   = "[PAD]"
 	Unknown   = "[UNK]"
@@ -22,16 +24,19 @@ const (
 	Masked    = "[MASK]"
 )
 
-// specials returns the special tokens, in the order in which trained vocabularies begin with them.
+// specials returns the special tokens, in the order in which trained
+// vocabularies begin with them.
 func specials() []string { return []string{Padding, Unknown, Start, Separator, Masked} }
 
-// longestToken is the number of bytes that a token may have; none of that many covers a word of 100 code points.
+// longestToken is the number of bytes that a token may have; none of that many
+// covers a word of 100 code points.
 const longestToken = 1000
 
 // continuation begins a token that goes on with a word.
 const continuation = "##"
 
-// A Vocabulary is a numbered list of tokens, with the Options under which text is folded to meet them. It is immutable.
+// A Vocabulary is a numbered list of tokens, with the Options under which text
+// is folded to meet them. It is immutable.
 type Vocabulary struct {
 	options  Options
 	tokens   []string
@@ -43,14 +48,16 @@ type Vocabulary struct {
 	initials string     // the code points that those begin with
 }
 
-// NewVocabulary returns the vocabulary in which tokens[i] has the id i. It is an error if a token is empty, longer than
-// 1000 bytes, not UTF-8, has a line break or occurs twice, and if Unknown is missing.
+// NewVocabulary returns the vocabulary in which tokens[i] has the id i. It is
+// an error if a token is empty, longer than 1000 bytes, not UTF-8, has a line
+// break or occurs twice, and if Unknown is missing.
 func NewVocabulary(tokens []string, o Options) (*Vocabulary, error) {
 	return source{name: "vocabulary"}.vocabulary(slices.Clone(tokens), len(tokens), specials(), o)
 }
 
-// OpenVocabulary opens a vocab.txt, which does not say how text is folded and gets the zero Options (see With), or a
-// tokenizer.json, which does. Of a folder it opens the one or the other, tokenizer.json first.
+// OpenVocabulary opens a vocab.txt, which does not say how text is folded and
+// gets the zero Options (see With), or a tokenizer.json, which does. Of a
+// folder it opens the one or the other, tokenizer.json first.
 func OpenVocabulary(path string) (*Vocabulary, error) {
 	path, err := locate(path)
 	if err != nil {
@@ -82,8 +89,9 @@ func locate(path string) (string, error) {
 	return "", fmt.Errorf("%s: this folder has neither a tokenizer.json nor a vocab.txt: name a vocabulary file", path)
 }
 
-// ReadVocabulary reads a vocab.txt: one token a line, in the order of their ids. The Options are zero, and the special
-// tokens that are there are found in text as it stands. Errors begin with name and the line.
+// ReadVocabulary reads a vocab.txt: one token a line, in the order of their
+// ids. The Options are zero, and the special tokens that are there are found in
+// text as it stands. Errors begin with name and the line.
 func ReadVocabulary(r io.Reader, name string) (*Vocabulary, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -113,10 +121,38 @@ func (s source) at(i int) string {
 	return fmt.Sprintf("%s: token %d", s.name, i)
 }
 
-// vocabulary checks tokens and makes a vocabulary of them. Those from covering on cover no words; those in verbatim are
-// found in text as it stands.
+// vocabulary makes a vocabulary of tokens. Those from covering on cover no
+// words; those in verbatim are found in text as it stands.
 func (s source) vocabulary(tokens []string, covering int, verbatim []string, o Options) (*Vocabulary, error) {
-	ids := make(map[string]int, len(tokens))
+	ids, err := s.number(tokens)
+	if err != nil {
+		return nil, err
+	}
+	unknown, ok := ids[Unknown]
+	if !ok {
+		return nil, fmt.Errorf("%s: no token %s: add it, for words that no other token covers", s.name, Unknown)
+	}
+	v := &Vocabulary{
+		options: o, tokens: tokens, unknown: unknown,
+		covering: covering, short: newShortWords(tokens[:covering]), trie: newTrie(tokens[:covering]),
+	}
+	for _, token := range verbatim {
+		if id, ok := ids[token]; ok {
+			v.verbatim = append(v.verbatim, id)
+			if first, _ := utf8.DecodeRuneInString(token); !strings.ContainsRune(v.initials, first) {
+				v.initials += string(first)
+			}
+		}
+	}
+	slices.SortFunc(v.verbatim, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(len(tokens[b]), len(tokens[a])), cmp.Compare(a, b))
+	})
+	return v, nil
+}
+
+// number checks tokens and returns their ids.
+func (s source) number(tokens []string) (map[string]uint32, error) {
+	ids := make(map[string]uint32, len(tokens))
 	for i, token := range tokens {
 		switch first, ok := ids[token]; {
 		case token == "":
@@ -128,30 +164,11 @@ func (s source) vocabulary(tokens []string, covering int, verbatim []string, o O
 		case strings.ContainsAny(token, "\r\n"):
 			return nil, fmt.Errorf("%s: token %q has a line break: a token is a part of a line", s.at(i), token)
 		case ok:
-			return nil, fmt.Errorf("%s: duplicate token %q (first at %s): list each token once", s.at(i), token, s.at(first))
+			return nil, fmt.Errorf("%s: duplicate token %q (first at %s): list each token once", s.at(i), token, s.at(int(first)))
 		}
-		ids[token] = i
+		ids[token] = uint32(i)
 	}
-	unknown, ok := ids[Unknown]
-	if !ok {
-		return nil, fmt.Errorf("%s: no token %s: add it, for words that no other token covers", s.name, Unknown)
-	}
-	v := &Vocabulary{
-		options: o, tokens: tokens, unknown: uint32(unknown),
-		covering: covering, short: newShortWords(tokens[:covering]), trie: newTrie(tokens[:covering]),
-	}
-	for _, token := range verbatim {
-		if id, ok := ids[token]; ok {
-			v.verbatim = append(v.verbatim, uint32(id))
-			if first, _ := utf8.DecodeRuneInString(token); !strings.ContainsRune(v.initials, first) {
-				v.initials += string(first)
-			}
-		}
-	}
-	slices.SortFunc(v.verbatim, func(a, b uint32) int {
-		return cmp.Or(cmp.Compare(len(tokens[b]), len(tokens[a])), cmp.Compare(a, b))
-	})
-	return v, nil
+	return ids, nil
 }
 
 // With returns the vocabulary of the same tokens for text folded under o.
@@ -170,7 +187,8 @@ func (v *Vocabulary) Len() int { return len(v.tokens) }
 // Token returns the token with the given id, which must be below Len.
 func (v *Vocabulary) Token(id uint32) string { return v.tokens[id] }
 
-// Unknown returns the id of Unknown, which stands for a word that no tokens cover.
+// Unknown returns the id of Unknown, which stands for a word that no tokens
+// cover.
 func (v *Vocabulary) Unknown() uint32 { return v.unknown }
 
 // ID returns the id of token, and whether there is such a token.
@@ -186,8 +204,8 @@ func (v *Vocabulary) ID(token string) (uint32, bool) {
 	return 0, false
 }
 
-// OnlyPunctuation reports whether the token with the given id consists of what the reference takes for punctuation:
-// Unicode's, and the symbols of ASCII.
+// OnlyPunctuation reports whether the token with the given id consists of what
+// the reference takes for punctuation: Unicode's, and the symbols of ASCII.
 func (v *Vocabulary) OnlyPunctuation(id uint32) bool {
 	properties := properties()
 	for _, r := range strings.TrimPrefix(v.tokens[id], continuation) {
@@ -198,8 +216,9 @@ func (v *Vocabulary) OnlyPunctuation(id uint32) bool {
 	return true
 }
 
-// Fingerprint returns the SHA-256, in hexadecimal, of all that decides which ids a text gets: the tokens, which of them
-// are found in text as it stands, and the Options. Ids under another fingerprint mean something else.
+// Fingerprint returns the SHA-256, in hexadecimal, of all that decides which
+// ids a text gets: the tokens, which of them are found in text as it stands,
+// and the Options. Ids under another fingerprint mean something else.
 func (v *Vocabulary) Fingerprint() string {
 	h := sha256.New()
 	o := v.options
@@ -208,17 +227,18 @@ func (v *Vocabulary) Fingerprint() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Write writes the tokens as a vocab.txt. It is an error if ReadVocabulary would find other tokens in text as it stands
-// than v does.
+// Write writes the tokens as a vocab.txt. It is an error if ReadVocabulary
+// would find other tokens in text as it stands than v does.
 func (v *Vocabulary) Write(w io.Writer) error {
 	if !v.isPlain() {
-		return fmt.Errorf("a vocab.txt has the special tokens of BERT, and this vocabulary has others: keep its tokenizer.json")
+		return errors.New("a vocab.txt has the special tokens of BERT, and this vocabulary has others: keep its tokenizer.json")
 	}
 	_, err := io.WriteString(w, v.lines())
 	return err
 }
 
-// isPlain reports whether the tokens that are found in text as it stands are the special ones, all of which cover words.
+// isPlain reports whether the tokens that are found in text as it stands are
+// the special ones, all of which cover words.
 func (v *Vocabulary) isPlain() bool {
 	n := 0
 	for _, token := range specials() {

@@ -148,7 +148,8 @@ func TestLargeVocabulary(t *testing.T) {
 	}
 }
 
-// FuzzReadVocabulary demands that what can be read is written the same, and every token found.
+// FuzzReadVocabulary demands that what can be read is written the same, and
+// every token found.
 func FuzzReadVocabulary(f *testing.F) {
 	f.Add([]byte("[PAD]\n[UNK]\n[SEP]\nthe\n##s\r\n中\n"))
 	f.Add([]byte("[UNK]\n\xff\n"))

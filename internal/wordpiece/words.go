@@ -2,25 +2,27 @@ package wordpiece
 
 import "unicode/utf8"
 
-// longest is the number of code points above which the reference takes a word for unknown as a whole.
+// longest is the number of code points above which the reference takes a word
+// for unknown as a whole.
 const longest = 100
 
-// words cuts text into words as the reference's normaliser and pre-tokeniser do together: cleaned, folded, and
-// separated at spaces, punctuation and ideographs.
+// words cuts text into words as the reference's normaliser and pre-tokeniser do
+// together: cleaned, folded, and separated at spaces, punctuation and
+// ideographs.
 type words struct {
 	*folding
 	text string
 	at   int // the first byte of text that is not yet read
 
 	// The word that next returned, or is about to.
-	runes int                               // its code points; where there are more than longest, the first ones are kept
-	fixed int                               // how many of them no combining mark moves before any more
-	kept  [longest + 1]rune                 // those, where the word is not plain ASCII
-	bytes [(longest + 1) * utf8.UTFMax]byte // those, in UTF-8
+	runes int                               // its code points, also those too many to be kept
+	fixed int                               // the first so many of them stay before any combining mark to come
+	kept  [longest + 1]rune                 // its first code points, if it is not plain ASCII
+	bytes [(longest + 1) * utf8.UTFMax]byte // its first code points in UTF-8
 }
 
-// next returns the next word, valid until it is called again, and nil after the last. A word of more than longest code
-// points (w.runes) is cut there.
+// next returns the next word, valid until it is called again, and nil after the
+// last. A word of more than longest code points (w.runes) is cut there.
 func (w *words) next() []byte {
 	for w.at < len(w.text) {
 		b := w.text[w.at]
@@ -45,7 +47,8 @@ func (w *words) next() []byte {
 	return nil
 }
 
-// plain reads a word that is ASCII letters and digits up to a boundary, and returns nil where it is not.
+// plain reads a word that is ASCII letters and digits up to a boundary, and
+// returns nil where it is not.
 func (w *words) plain() []byte {
 	f, rest := w.folding, w.text[w.at:]
 	n := 0
@@ -67,7 +70,8 @@ func (w *words) plain() []byte {
 	return w.bytes[:min(n, len(w.bytes))]
 }
 
-// rich reads a word of any code points, and returns nil where those up to the next boundary leave none.
+// rich reads a word of any code points, and returns nil where those up to the
+// next boundary leave none.
 func (w *words) rich() []byte {
 	w.runes, w.fixed = 0, 0
 	var room [4]rune // the longest canonical decomposition
@@ -123,7 +127,8 @@ func (w *words) put(r rune) {
 	w.keep(r, class)
 }
 
-// keep adds r to the word, before the combining marks of a higher class that it follows.
+// keep adds r to the word, before the combining marks of a higher class that it
+// follows.
 func (w *words) keep(r rune, class uint8) {
 	if w.runes < len(w.kept) {
 		i := w.runes
