@@ -80,10 +80,6 @@ type folding struct {
 	fold  [256]byte // a letter in the case that the options ask for; 0 for other bytes
 }
 
-// letter is the class of an ASCII byte that has no property and so is part of a
-// word.
-const letter property = 1 << 7
-
 func newFolding(o Options) *folding {
 	f := &folding{
 		properties: properties(),

@@ -18,6 +18,9 @@ const (
 	ideograph                        // a word of its own, unless the options say otherwise
 	other                            // control, format, private use, NUL and U+FFFD: not text
 	mark                             // nonspacing mark: an accent
+	composite                        // has a canonical decomposition
+	combines                         // has a combining class other than 0
+	letter                           // none of these, of an ASCII byte
 )
 
 // properties returns the properties of every code point. The reference takes
@@ -58,8 +61,25 @@ var properties = sync.OnceValue(func() *[unicode.MaxRune + 1]property {
 
 	add(space, unicode.White_Space)
 	add(ideograph, ideographs)
+	addNormal(all)
 	return all
 })
+
+// addNormal adds what the reference's normaliser knows, which is Unicode 9.
+func addNormal(all *[unicode.MaxRune + 1]property) {
+	rangetable.Visit(rangetable.Assigned("9.0.0"), func(r rune) {
+		if all[r]&other != 0 || unicode.Is(unicode.Unified_Ideograph, r) {
+			return // three code points in four, none of which is either
+		}
+		p := normal(r)
+		if isHangul(r) || p.Decomposition() != nil {
+			all[r] |= composite
+		}
+		if p.CCC() != 0 {
+			all[r] |= combines
+		}
+	})
+}
 
 // ideographs are the ranges that the reference sets apart. It begins one of
 // them at U+2B920 where Unicode's block of CJK Unified Ideographs Extension E
@@ -92,10 +112,6 @@ func lower(r rune) rune {
 	return unicode.ToLower(r)
 }
 
-// decomposable is what the reference's table for normalisation knows of:
-// Unicode 9.
-var decomposable = sync.OnceValue(func() *unicode.RangeTable { return rangetable.Assigned("9.0.0") })
-
 // Hangul syllables decompose by arithmetic: The Unicode Standard, section 3.12.
 const (
 	hangulBase, hangulEnd          = 0xAC00, 0xD7A4
@@ -103,29 +119,23 @@ const (
 	vowelCount, trailCount         = 21, 28
 )
 
-// decompose appends the canonical decomposition of r, which may be r itself.
+func isHangul(r rune) bool { return hangulBase <= r && r < hangulEnd }
+
+// decompose appends the canonical decomposition of a composite r.
 func decompose(to []rune, r rune) []rune {
-	if hangulBase <= r && r < hangulEnd {
-		s := r - hangulBase
-		to = append(to, leadBase+s/(vowelCount*trailCount), vowelBase+s/trailCount%vowelCount)
-		if trail := s % trailCount; trail != 0 {
-			to = append(to, trailBase+trail)
+	if !isHangul(r) {
+		for rest := normal(r).Decomposition(); len(rest) > 0; {
+			part, size := utf8.DecodeRune(rest)
+			to, rest = append(to, part), rest[size:]
 		}
 		return to
 	}
-	if d := normal(r).Decomposition(); d != nil && unicode.Is(decomposable(), r) {
-		return append(to, []rune(string(d))...)
+	s := r - hangulBase
+	to = append(to, leadBase+s/(vowelCount*trailCount), vowelBase+s/trailCount%vowelCount)
+	if trail := s % trailCount; trail != 0 {
+		to = append(to, trailBase+trail)
 	}
-	return append(to, r)
-}
-
-// combining returns the canonical combining class of r; 0 means that nothing
-// moves past it.
-func combining(r rune) uint8 {
-	if ccc := normal(r).CCC(); ccc != 0 && unicode.Is(decomposable(), r) {
-		return ccc
-	}
-	return 0
+	return to
 }
 
 func normal(r rune) norm.Properties {

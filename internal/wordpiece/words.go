@@ -83,7 +83,7 @@ func (w *words) rich() []byte {
 			continue
 		}
 		parts := append(room[:0], r)
-		if w.strip && r >= utf8.RuneSelf {
+		if w.strip && of&composite != 0 {
 			parts = decompose(room[:0], r)
 		}
 		boundary := w.properties[parts[0]]&(space|punctuation) | of&w.single
@@ -108,7 +108,7 @@ func (w *words) rich() []byte {
 func (w *words) put(r rune) {
 	var class uint8
 	if w.strip {
-		class = combining(r)
+		class = w.combining(r)
 		if w.properties[r]&mark != 0 {
 			if class == 0 {
 				w.fixed = w.runes
@@ -127,12 +127,20 @@ func (w *words) put(r rune) {
 	w.keep(r, class)
 }
 
+// combining returns the canonical combining class of r; nothing moves past a 0.
+func (w *words) combining(r rune) uint8 {
+	if w.properties[r]&combines == 0 {
+		return 0
+	}
+	return normal(r).CCC()
+}
+
 // keep adds r to the word, before the combining marks of a higher class that it
 // follows.
 func (w *words) keep(r rune, class uint8) {
 	if w.runes < len(w.kept) {
 		i := w.runes
-		for ; class != 0 && i > w.fixed && combining(w.kept[i-1]) > class; i-- {
+		for ; class != 0 && i > w.fixed && w.combining(w.kept[i-1]) > class; i-- {
 			w.kept[i] = w.kept[i-1]
 		}
 		w.kept[i] = r
