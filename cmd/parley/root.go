@@ -101,6 +101,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))
 	root.AddCommand(newVersionCommand(io))
+	root.SetHelpCommand(newHelpCommand())
 	started := new(bool)
 	for _, cmd := range root.Commands() {
 		settle(cmd, started)
@@ -139,6 +140,25 @@ func settle(cmd *cobra.Command, started *bool) {
 	}
 	for _, sub := range cmd.Commands() {
 		settle(sub, started)
+	}
+}
+
+// newHelpCommand returns the library's command help, but for a wrong name, which
+// it shrugs off.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [command]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil {
+				err = unknownSubcommand(about, rest)
+			}
+			if err != nil {
+				return usageError{err}
+			}
+			return about.Help()
+		},
 	}
 }
 

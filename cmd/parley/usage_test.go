@@ -71,6 +71,7 @@ func TestExamplesParse(t *testing.T) {
 // TestDocsParse reads the command lines in the fenced sh and console blocks of
 // the Markdown files likewise.
 func TestDocsParse(t *testing.T) {
+	n := 0
 	err := filepath.WalkDir("../..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -86,6 +87,7 @@ func TestDocsParse(t *testing.T) {
 			return err
 		}
 		for line := range commandLines(fenced(string(data))) {
+			n++
 			if err := parses(line); err != nil {
 				t.Errorf("%s: %s: %v", path, line, err)
 			}
@@ -94,6 +96,9 @@ func TestDocsParse(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if n < 10 {
+		t.Errorf("found %d command lines in the docs: the walk has lost its way", n)
 	}
 }
 
