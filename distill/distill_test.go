@@ -125,6 +125,7 @@ func smallPlan(kind string) Plan {
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 6, 16, 1e-2
 	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
 	p.Validation = .2
+	p.Objective.DFL1 = 0
 	return p
 }
 

@@ -93,7 +93,7 @@ func DefaultPlan(kind string) Plan {
 		Context:    dialog.Budget{}.Resolved(),
 		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}, Reachable: true},
 		Candidates: SamplerPlan{Teacher: 16, History: 16, Random: 16, Depth: 64},
-		Objective:  ObjectivePlan{KLD: 1, Temperature: 5, Ramp: .33},
+		Objective:  ObjectivePlan{KLD: 1, Temperature: 5, DFL1: .1, Ramp: .33},
 		Optimiser: OptimiserPlan{
 			Batch: 64, LearningRate: 2e-3, WarmUp: .05, Clip: 1, TokenDropout: .15,
 		},

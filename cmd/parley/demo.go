@@ -41,7 +41,6 @@ var demoSystems = []struct{ run, title string }{
 
 const (
 	demoMeasures = "R@10,R@100,RR,nDCG@3"
-	demoDFL1     = "0.1"
 	demoEpochs   = "8"
 
 	demoPassages      = 5000
@@ -92,8 +91,8 @@ func (d *demonstration) run(ctx context.Context) error {
 		{"collection", "synthesize", "--passages", strconv.Itoa(d.passages), "--conversations", strconv.Itoa(d.conversations), "--seed", seed, "-o", "@world"},
 		{"collection", "split", "@world", "--fraction", ".6", "--seed", seed, "-o", "@train,@test"},
 		{"index", "--collection", "@world", "--vocab-size", "8000", "-o", "@index"},
-		{"train", "--index", "@index", "--turns", "@train", "--epochs", demoEpochs, "--seed", seed, "-o", "@student"},
-		{"train", "--index", "@index", "--turns", "@train", "--epochs", demoEpochs, "--seed", seed, "--df-l1", demoDFL1, "-o", "@regularised"},
+		{"train", "--index", "@index", "--turns", "@train", "--student", "mlp", "--epochs", demoEpochs, "--df-l1", "0", "--seed", seed, "-o", "@student"},
+		{"train", "--index", "@index", "--turns", "@train", "--student", "mlp", "--epochs", demoEpochs, "--seed", seed, "-o", "@regularised"},
 	}
 	for _, s := range demoSystems {
 		how := []string{"--query", s.run}
@@ -252,9 +251,9 @@ func (d *demonstration) show(r *demoResult) error {
 
   parley collection check DIR
   parley index --collection DIR -o mine.index
-  parley train --index mine.index --turns DIR --df-l1 %s -o student
+  parley train --index mine.index --turns DIR -o student
   parley search --index mine.index --collection DIR --encoder student -o student.run
   parley eval DIR student.run
-`, r.Seconds, demoDFL1)
+`, r.Seconds)
 	return nil
 }

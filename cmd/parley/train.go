@@ -50,17 +50,18 @@ ranks the passages of the index as the teacher's rewrites rank them. It needs no
 judgements: every turn that has the teacher's rewrite is learned from, and the
 others are counted. Of several teachers, the mean of their vectors teaches.
 
-There are two students: mlp looks at each term's neighbours and is the better
-one; features looks at no word, only at where and how often it was said and how
-rare it is, and trains in a quarter of the time. What a plan file can say is
-printed by --print-plan.
+There are two students. features looks at no word, only at where and how often
+it was said and how rare it is: it trains in seconds and carries over to other
+collections. mlp also looks at each term and its neighbours: it is the better
+one on conversations like those that it was trained on. Both are made cheap to
+search with, see --df-l1. What a plan file can say is printed by --print-plan.
 
 Some conversations are held out to choose the best epoch. Beside the weights,
 MODEL holds the resolved plan (plan.yaml) and the history of losses
 (history.json). A training that was interrupted, even killed, is taken up by the
 same command from MODEL.checkpoint and ends with the same weights, bit for bit.`,
 		Example: `  parley train --index mine.index --turns data/mine -o student
-  parley train --index mine.index --turns data/mine,data/more --teacher gpt,human --student features -o student
+  parley train --index mine.index --turns data/mine,data/more --teacher gpt,human --student mlp -o student
   parley train --print-plan > plan.yaml
   parley train --index mine.index --turns data/mine --plan plan.yaml --exclude ids.txt -o student`,
 		Args: cobra.NoArgs,
@@ -69,11 +70,11 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 	flags.StringVar(&o.index, "index", "", "folder of the index whose passages teacher and student rank")
 	flags.StringSliceVar(&o.turns, "turns", nil, "folders of the collections whose conversations are trained on")
 	flags.StringSliceVar(&o.teachers, "teacher", nil, "rewriters to learn from: human, or names of the collection's rewrites (default human)")
-	flags.StringVar(&o.student, "student", "", "mlp or features (default mlp)")
+	flags.StringVar(&o.student, "student", "", "features or mlp (default features)")
 	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
 	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
 	flags.IntVar(&o.epochs, "epochs", 0, "how often each turn is seen (default 6, more where turns are few)")
-	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search; .1 is a good first try")
+	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search (default .1; 0 for none)")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
 	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
@@ -100,7 +101,7 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 
 // plan resolves defaults, plan file and flags, the later before the earlier.
 func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
-	plan := distill.DefaultPlan(distill.StudentMLP)
+	plan := distill.DefaultPlan(distill.StudentFeatures)
 	if o.planFile != "" {
 		file, err := os.Open(o.planFile)
 		if err != nil {
