@@ -50,7 +50,7 @@ both halves claim, or neither, go to both.`,
 			if err != nil {
 				return err
 			}
-			return splitTable(report, exclude).Write(io.out, tableFormat(io.out))
+			return splitTable(report, len(o.Exclude), exclude).Write(io.out, tableFormat(io.out))
 		},
 	}
 	flags := cmd.Flags()
@@ -63,13 +63,15 @@ both halves claim, or neither, go to both.`,
 	return cmd
 }
 
-func splitTable(r collection.SplitReport, exclude string) *table.Table {
+// splitTable shows the halves, and how many of the named conversations that the
+// file exclude names are there.
+func splitTable(r collection.SplitReport, named int, exclude string) *table.Table {
 	t := table.New("", "collection", "conversations", "turns", "judgements", "passages")
 	for _, h := range r.Halves {
 		t.Row(table.Text(h.Dir), table.Int(h.Conversations), table.Int(h.Turns), table.Int(h.Judgements), table.Int(h.Passages))
 	}
 	if exclude != "" {
-		t.Note(fmt.Sprintf("left out: %s that %s names", count(r.Excluded, "conversation"), exclude))
+		t.Note(fmt.Sprintf("left out %d of the %s that %s names", r.Excluded, count(named, "conversation"), exclude))
 	}
 	return t
 }

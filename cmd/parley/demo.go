@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -28,24 +27,30 @@ type demonstration struct {
 	io                      streams
 }
 
-// demoSystems are what the demo compares: the student first, then by what they
-// know of the conversation.
+// demoSystems are what the demo compares, in the order of the table: the
+// baselines by what they know of the conversation, then the students.
 var demoSystems = []struct{ run, title string }{
-	{"student", "student"},
-	{"regularised", "regularised student"},
 	{"last", "last question"},
 	{"questions", "all questions"},
 	{"history", "full history"},
 	{"rewrite", "human rewrite (the ceiling)"},
+	{"student", "student"},
+	{"regularised", "regularised student"},
 }
 
 const (
+	// demoReference is the system that the others are compared with.
+	demoReference = "student"
+
 	demoMeasures = "R@10,R@100,RR,nDCG@3"
 	demoEpochs   = "8"
 
 	demoPassages      = 5000
 	demoConversations = 800
 )
+
+// listSyntax are the characters that have a meaning in flags that take lists.
+const listSyntax = ",\"\r\n"
 
 func newDemoCommand(io streams) *cobra.Command {
 	d := demonstration{io: io}
@@ -63,12 +68,18 @@ Nothing stays behind, unless -o names a folder for the files.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			d.dir = output
-			if output == "" {
-				if d.dir, err = os.MkdirTemp("", "parley-demo-"); err != nil {
-					return err
-				}
+			switch {
+			case strings.ContainsAny(output, listSyntax):
+				return usagef("-o %q: its path goes into lists, which a comma, a quote or a line break would break: name another folder", output)
+			case output != "":
+				err = os.MkdirAll(output, 0o777)
+			case strings.ContainsAny(os.TempDir(), listSyntax):
+				return fmt.Errorf("the path of the folder for temporary files, %q, goes into lists, which a comma, a quote or a line break would break: name a folder with -o", os.TempDir())
+			default:
+				d.dir, err = os.MkdirTemp("", "parley-demo-")
 				defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
-			} else if err := os.MkdirAll(output, 0o777); err != nil {
+			}
+			if err != nil {
 				return err
 			}
 			return d.run(cmd.Context())
@@ -107,9 +118,11 @@ func (d *demonstration) run(ctx context.Context) error {
 			return err
 		}
 	}
-	evaluation := []string{"eval", "@test"}
+	evaluation := []string{"eval", "@test", "@" + demoReference + ".run"} // the first is compared with
 	for _, s := range demoSystems {
-		evaluation = append(evaluation, "@"+s.run+".run")
+		if s.run != demoReference {
+			evaluation = append(evaluation, "@"+s.run+".run")
+		}
 	}
 	scores, err := d.step(ctx, append(evaluation, "--measures", demoMeasures, "--json"))
 	if err != nil {
@@ -191,18 +204,18 @@ func (d *demonstration) result(scores []byte) (*demoResult, error) {
 	if err := json.Unmarshal(scores, &report); err != nil {
 		return nil, err
 	}
+	scored := map[string][]scoreReport{}
+	for _, s := range report.Systems {
+		scored[s.Name] = s.Scores
+	}
 	r := &demoResult{Turns: report.Topics, Measures: strings.Split(demoMeasures, ",")}
-	for i, s := range report.Systems {
-		var c costs
-		data, err := os.ReadFile(filepath.Join(d.dir, demoSystems[i].run+".run.cost.json"))
+	for _, s := range demoSystems {
+		c, err := openCosts(filepath.Join(d.dir, s.run+".run"))
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(data, &c); err != nil {
-			return nil, err
-		}
-		row := demoSystem{Name: demoSystems[i].title, L0: c.MeanL0, FLOPS: c.FLOPS, Milliseconds: float64(c.P50) / 1000}
-		for _, score := range s.Scores {
+		row := demoSystem{Name: s.title, L0: c.MeanL0, FLOPS: c.FLOPS, Milliseconds: float64(c.P50) / 1000}
+		for _, score := range scored[s.run+".run"] {
 			row.Scores = append(row.Scores, score.Value)
 			significant := 0
 			if score.Against != nil {
@@ -212,17 +225,9 @@ func (d *demonstration) result(scores []byte) (*demoResult, error) {
 		}
 		r.Systems = append(r.Systems, row)
 	}
-	// A reader looks for the baselines first.
-	slices.SortStableFunc(r.Systems, func(a, b demoSystem) int { return demoOrder(a.Name) - demoOrder(b.Name) })
 	var err error
 	r.Examples, err = d.examples()
 	return r, err
-}
-
-// demoOrder is the place of a system in the table: students last.
-func demoOrder(title string) int {
-	at := slices.IndexFunc(demoSystems, func(s struct{ run, title string }) bool { return s.title == title })
-	return (at + len(demoSystems) - 2) % len(demoSystems)
 }
 
 // show prints the table, the examples, and what to do next.
@@ -237,7 +242,7 @@ func (d *demonstration) show(r *demoResult) error {
 		t.Row(append(cells, table.Float(s.L0, 1), table.Float(s.FLOPS, 2), table.Float(s.Milliseconds, 2))...)
 	}
 	t.Note("▲ ▼ significantly above, below the student: paired t-test, Holm's correction, p < .05")
-	t.Note("L0: terms of a query. FLOPS: share of the passages that a query's terms touch, summed over its terms.")
+	t.Note("L0: terms of a query. FLOPS: share of the passages that a query's terms touch, summed over its terms. ms/query: the median.")
 	fmt.Fprintln(d.io.out)
 	if err := t.Write(d.io.out, tableFormat(d.io.out)); err != nil {
 		return err

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"unicode/utf8"
 )
 
@@ -20,6 +22,10 @@ func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 		n := 0
 		for lines.Scan() {
 			n++
+			if n == 1 && bytes.HasPrefix(lines.Bytes(), []byte("\ufeff")) {
+				yield(nil, fmt.Errorf("%s:1: starts with a byte order mark: save the file as UTF-8 without one", name))
+				return
+			}
 			if !utf8.Valid(lines.Bytes()) {
 				yield(nil, fmt.Errorf("%s:%d: not valid UTF-8: convert the text to UTF-8", name, n))
 				return
@@ -36,4 +42,27 @@ func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 			yield(nil, fmt.Errorf("%s:%d: cannot read on: %w", name, n+1, err))
 		}
 	}
+}
+
+// readIDs reads a file of ids, one a line, blank lines aside; the empty path
+// stands for none.
+func readIDs(path string) (map[string]bool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	ids := map[string]bool{}
+	for line, err := range textLines(file, path) {
+		if err != nil {
+			return nil, err
+		}
+		if id := bytes.TrimSpace(line); len(id) > 0 {
+			ids[string(id)] = true
+		}
+	}
+	return ids, nil
 }

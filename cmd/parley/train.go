@@ -1,10 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -89,19 +89,38 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 		if *printPlan {
 			return plan.Write(io.out)
 		}
-		for name, value := range map[string]int{"index": len(o.index), "turns": len(o.turns), "output": len(o.output)} {
-			if value == 0 {
-				return usagef("required flag --%s is not set", name)
-			}
+		for _, required := range []string{"index", "turns", "output"} {
+			_ = cmd.MarkFlagRequired(required)
+		}
+		if err := cmd.ValidateRequiredFlags(); err != nil { // not before: --print-plan needs none
+			return usageError{err}
 		}
 		return o.run(cmd.Context(), io, plan)
 	}
 	return cmd
 }
 
+// check refuses flags whose values make no sense in any plan.
+func (o *training) check() error {
+	switch {
+	case o.workers < 0:
+		return usagef("--workers %d: it cannot be negative", o.workers)
+	case o.every <= 0:
+		return usagef("--checkpoint-every %v: it must be more than 0, such as 15s", o.every)
+	case o.epochs < 0:
+		return usagef("--epochs %d: it cannot be negative", o.epochs)
+	case !(o.dfL1 >= 0) || math.IsInf(o.dfL1, 0):
+		return usagef("--df-l1 %v: it must be a number, 0 or more", o.dfL1)
+	}
+	return nil
+}
+
 // plan resolves defaults, plan file and flags, the later before the earlier.
 func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 	plan := distill.DefaultPlan(distill.StudentFeatures)
+	if err := o.check(); err != nil {
+		return plan, err
+	}
 	if o.planFile != "" {
 		file, err := os.Open(o.planFile)
 		if err != nil {
@@ -153,7 +172,7 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	options := distill.Options{
 		Workers: o.workers, Checkpoint: filepath.Clean(o.output) + ".checkpoint", CheckpointEvery: o.every,
 	}
-	if options.Workers <= 0 {
+	if options.Workers == 0 {
 		options.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.restart {
@@ -189,7 +208,7 @@ func (o *training) conversations(io streams) ([]dialog.Conversation, error) {
 		return nil, err
 	}
 	var talk []dialog.Conversation
-	left := 0
+	left := map[string]bool{}
 	for _, dir := range o.turns {
 		c, err := collection.Open(dir)
 		if err != nil {
@@ -200,42 +219,23 @@ func (o *training) conversations(io streams) ([]dialog.Conversation, error) {
 			case err != nil:
 				return nil, err
 			case excluded[conversation.ID]:
-				left++
+				left[conversation.ID] = true
 			default:
 				talk = append(talk, conversation)
 			}
 		}
 	}
 	if o.exclude != "" {
-		fmt.Fprintf(io.err, "left out %d conversations: %s names them\n", left, o.exclude)
+		if len(left) == 0 {
+			return nil, fmt.Errorf("%s names none of the conversations in %s, of which some are to be left out: "+
+				"write their ids, one a line", o.exclude, strings.Join(o.turns, ", "))
+		}
+		fmt.Fprintf(io.err, "left out %d of the %s that %s names\n", len(left), count(len(excluded), "conversation"), o.exclude)
 	}
 	if len(talk) == 0 {
 		return nil, fmt.Errorf("there is no conversation to train on in %s", strings.Join(o.turns, ", "))
 	}
 	return talk, nil
-}
-
-// readIDs reads a file of ids, one a line; the empty path stands for none.
-func readIDs(path string) (map[string]bool, error) {
-	if path == "" {
-		return nil, nil
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	ids := map[string]bool{}
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		if id := strings.TrimSpace(lines.Text()); id != "" {
-			ids[id] = true
-		}
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("cannot read the ids in %s: %w", path, err)
-	}
-	return ids, nil
 }
 
 // trainingData joins conversations and the index whose passages are ranked.
@@ -283,7 +283,7 @@ func trainStudent(ctx context.Context, io streams, title string, data distill.Da
 // tellTraining tells what a training ended with.
 func tellTraining(io streams, r *distill.Result) {
 	c := r.Counts
-	fmt.Fprintf(io.out, "trained on %d turns of %d conversations, %d more held out", c.Training, c.Conversations, c.Validation)
+	fmt.Fprintf(io.out, "trained on %d turns and held out %d, of %s", c.Training, c.Validation, count(c.Conversations, "conversation"))
 	if skipped := c.NoTeacher + c.Unreachable; skipped > 0 {
 		fmt.Fprintf(io.out, "; left out %d without a rewrite by the teacher and %d whose rewrite shares no term with history and passages", c.NoTeacher, c.Unreachable)
 	}
