@@ -9,10 +9,12 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -27,14 +29,6 @@ type Tensor struct {
 	I32   []int32
 }
 
-// Rows returns the tensor's first dimension, 1 for a scalar.
-func (t Tensor) Rows() int {
-	if len(t.Shape) == 0 {
-		return 1
-	}
-	return t.Shape[0]
-}
-
 // File is the content of a safetensors file.
 type File struct {
 	path     string
@@ -43,15 +37,10 @@ type File struct {
 }
 
 const (
-	maxHeader   = 100 << 20 // the reference implementation's limit
-	metadataKey = "__metadata__"
+	maxHeader   uint64 = 100 << 20 // the reference implementation's limit
+	maxElements uint64 = 1 << 40   // so that no size in bytes overflows
+	metadataKey        = "__metadata__"
 )
-
-type entry struct {
-	DType   string    `json:"dtype"`
-	Shape   []int     `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
-}
 
 // Write writes tensors, in the given order, and metadata to w.
 func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
@@ -65,11 +54,14 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 		if n, ok := elements(t.Shape); !ok || 4*n != size || t.F32 != nil && t.I32 != nil {
 			return fmt.Errorf("tensor %q: shape %v does not fit its data", t.Name, t.Shape)
 		}
+		if _, taken := header[t.Name]; taken || t.Name == metadataKey {
+			return fmt.Errorf("tensor %q: the name is taken", t.Name)
+		}
 		dtype := "F32"
 		if t.I32 != nil {
 			dtype = "I32"
 		}
-		header[t.Name] = entry{DType: dtype, Shape: append([]int{}, t.Shape...), Offsets: [2]uint64{offset, offset + size}}
+		header[t.Name] = description{DType: dtype, Shape: append([]int{}, t.Shape...), Offsets: [2]uint64{offset, offset + size}}
 		offset += size
 	}
 	text, err := json.Marshal(header)
@@ -122,63 +114,54 @@ func Parse(data []byte, path string) (*File, error) {
 	if n > maxHeader || n > uint64(len(data)-8) {
 		return nil, f.corrupt("its header claims %d bytes of %d", n, len(data)-8)
 	}
-	header, body := data[8:8+n], data[8+n:]
-	var raw map[string]json.RawMessage
-	if err := json.Unmarshal(header, &raw); err != nil {
-		return nil, f.corrupt("its header is no JSON object: %v", err)
+	entries, metadata, err := readHeader(data[8 : 8+n])
+	if err != nil {
+		return nil, f.corrupt("%v", err)
 	}
-	if meta, ok := raw[metadataKey]; ok {
-		delete(raw, metadataKey)
-		if err := json.Unmarshal(meta, &f.Metadata); err != nil {
-			return nil, f.corrupt("its metadata are no text values: %v", err)
+	f.Metadata = metadata
+	body := data[8+n:]
+	for _, e := range entries {
+		if f.tensors[e.name], err = e.decode(body); err != nil {
+			return nil, f.corrupt("tensor %q %v", e.name, err)
 		}
 	}
-	spans := make([][2]uint64, 0, len(raw))
-	for name, text := range raw {
-		var e entry
-		if err := json.Unmarshal(text, &e); err != nil {
-			return nil, f.corrupt("tensor %q: %v", name, err)
-		}
-		t, err := decode(name, e, body)
-		if err != nil {
-			return nil, f.corrupt("%v", err)
-		}
-		f.tensors[name] = t
-		spans = append(spans, e.Offsets)
+	if err := covered(entries, uint64(len(body))); err != nil {
+		return nil, f.corrupt("%v", err)
 	}
-	return f, f.covered(spans, uint64(len(body)))
+	return f, nil
 }
 
-// covered checks that spans tile the whole body.
-func (f *File) covered(spans [][2]uint64, size uint64) error {
-	slices.SortFunc(spans, func(a, b [2]uint64) int { return slices.Compare(a[:], b[:]) })
+// covered checks that the tensors tile the whole body, of size bytes.
+func covered(entries []entry, size uint64) error {
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end))
+	})
 	end := uint64(0)
-	for _, s := range spans {
-		if s[0] != end {
-			return f.corrupt("its tensors leave a gap or overlap at byte %d", end)
+	for _, e := range entries {
+		if e.begin != end {
+			return fmt.Errorf("its tensors leave a gap or overlap at byte %d", end)
 		}
-		end = s[1]
+		end = e.end
 	}
 	if end != size {
-		return f.corrupt("its data have %d bytes where the header says %d", size, end)
+		return fmt.Errorf("its data have %d bytes where the header says %d", size, end)
 	}
 	return nil
 }
 
-func decode(name string, e entry, body []byte) (Tensor, error) {
-	t := Tensor{Name: name, Shape: e.Shape}
-	n, ok := elements(e.Shape)
-	begin, end := e.Offsets[0], e.Offsets[1]
+func (e entry) decode(body []byte) (Tensor, error) {
+	t := Tensor{Name: e.name, Shape: e.shape}
+	n, ok := elements(e.shape)
 	switch {
-	case e.DType != "F32" && e.DType != "I32":
-		return t, fmt.Errorf("tensor %q has type %q where F32 or I32 is read", name, e.DType)
-	case begin > end || end > uint64(len(body)):
-		return t, fmt.Errorf("tensor %q lies at bytes %d to %d of %d", name, begin, end, len(body))
-	case !ok || end-begin != 4*n:
-		return t, fmt.Errorf("tensor %q of shape %v has %d bytes", name, e.Shape, end-begin)
+	case e.dtype != "F32" && e.dtype != "I32":
+		return t, fmt.Errorf("has type %q where F32 or I32 is read", e.dtype)
+	case e.begin > e.end || e.end > uint64(len(body)):
+		return t, fmt.Errorf("lies at bytes %d to %d of %d", e.begin, e.end, len(body))
+	case !ok || e.end-e.begin != 4*n:
+		return t, fmt.Errorf("of shape %v has %d bytes", e.shape, e.end-e.begin)
 	}
-	data := body[begin:end]
-	if e.DType == "I32" {
+	data := body[e.begin:e.end]
+	if e.dtype == "I32" {
 		t.I32 = make([]int32, n)
 		for i := range t.I32 {
 			t.I32[i] = int32(binary.LittleEndian.Uint32(data[4*i:]))
@@ -192,17 +175,15 @@ func decode(name string, e entry, body []byte) (Tensor, error) {
 	return t, nil
 }
 
-// elements returns the product of shape; ok is false if it is negative or
-// beyond 2^40.
+// elements returns the product of shape; ok is false if a dimension is negative
+// or the product beyond maxElements.
 func elements(shape []int) (n uint64, ok bool) {
 	n = 1
 	for _, d := range shape {
-		if d < 0 || d > 1<<40 {
+		if d < 0 || d > 0 && n > maxElements/uint64(d) {
 			return 0, false
 		}
-		if n *= uint64(d); n > 1<<40 {
-			return 0, false
-		}
+		n *= uint64(d)
 	}
 	return n, true
 }
@@ -239,14 +220,10 @@ func (f *File) get(name string, shape []int) (Tensor, error) {
 }
 
 // Names returns the names of the tensors, sorted.
-func (f *File) Names() []string {
-	names := make([]string, 0, len(f.tensors))
-	for name := range f.tensors {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
+
+// Path returns the path of the file.
+func (f *File) Path() string { return f.path }
 
 func (f *File) corrupt(format string, args ...any) error {
 	return fmt.Errorf("%s is not a whole weight file: %s", f.path, fmt.Sprintf(format, args...))

@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"reflect"
@@ -73,29 +74,115 @@ func TestBitsSurvive(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	for name, change := range map[string]func(string) string{
-		"empty":         func(string) string { return "" },
-		"header cut":    func(s string) string { return s[:20] },
-		"data cut":      func(s string) string { return s[:len(s)-1] },
-		"data added":    func(s string) string { return s + "x" },
-		"huge header":   func(s string) string { return "\xff\xff\xff\xff\xff\xff\xff\xff" + s[8:] },
-		"unknown type":  func(s string) string { return strings.Replace(s, "F32", "F16", 1) },
-		"wrong shape":   func(s string) string { return strings.Replace(s, "[1]", "[2]", 1) },
-		"outside":       func(s string) string { return strings.Replace(s, "[0,4]", "[4,8]", 1) },
-		"no JSON":       func(s string) string { return strings.Replace(s, `{"a"`, `["a"`, 1) },
-		"shape a float": func(s string) string { return strings.Replace(s, "[1]", "1.0", 1) },
+		"empty":        func(string) string { return "" },
+		"header cut":   func(s string) string { return s[:20] },
+		"data cut":     func(s string) string { return s[:len(s)-1] },
+		"data added":   func(s string) string { return s + "x" },
+		"huge header":  func(s string) string { return "\xff\xff\xff\xff\xff\xff\xff\xff" + s[8:] },
+		"unknown type": func(s string) string { return strings.Replace(s, "F32", "F16", 1) },
+		"wrong shape":  func(s string) string { return strings.Replace(s, "[1]", "[2]", 1) },
+		"outside":      func(s string) string { return strings.Replace(s, "[0,4]", "[4,8]", 1) },
+		"no JSON":      func(s string) string { return strings.Replace(s, `{"a"`, `["a"`, 1) },
 	} {
 		if _, err := Parse([]byte(change(golden)), "f"); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if err := Write(&bytes.Buffer{}, []Tensor{{Name: "x", Shape: []int{3}, F32: make([]float32, 2)}}, nil); err == nil {
-		t.Error("a shape that does not fit its data was written")
+}
+
+// file returns a file of the given header and data, of whatever sense.
+func file(header, data string) []byte {
+	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header+data...)
+}
+
+func TestRefusesHeader(t *testing.T) {
+	for _, test := range []struct{ header, want string }{
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its header has the name "a" twice`},
+		{`{"a":{"dtype":"I32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `tensor "a" has the name "dtype" twice`},
+		{`{"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata has the name "k" twice`},
+		{`{"__metadata__":{"k":1},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata "k" are no text`},
+		{`{"__metadata__":{"k":null},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata "k" are no text`},
+		{`{"__metadata__":null,"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, "its metadata is no JSON object"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}}`, "not two natural numbers"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4]}}`, "not two natural numbers"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[null,4]}}`, "not two natural numbers"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}`, "not two natural numbers"},
+		{`{"a":{"dtype":"F32","shape":[1]}}`, "not two natural numbers"},
+		{`{"a":{"dtype":"F32","Shape":[1],"data_offsets":[0,4]}}`, `unknown key "Shape"`},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1]}}`, `unknown key "strides"`},
+		{`{"a":{"dtype":"F32","shape":1.0,"data_offsets":[0,4]}}`, "no shape of natural numbers"},
+		{`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, "no shape of natural numbers"},
+		{`{"a":{"dtype":"F32","shape":null,"data_offsets":[0,4]}}`, "no shape of natural numbers"},
+		{`{"a":{"shape":[1],"data_offsets":[0,4]}}`, "names no type"},
+		{`{"a":[]}`, `tensor "a" is no JSON object`},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} {}`, "its header is no JSON object"},
+		{"{\"\xff\":{}}", "its header is no JSON object"},
+		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, "leave a gap or overlap at byte 4"},
+	} {
+		_, err := Parse(file(test.header, "\x00\x00\xc0\x3f"), "f")
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "f is not a whole weight file: ") {
+			t.Errorf("%s:\n got %v\nwant %s", test.header, err, test.want)
+		}
+	}
+}
+
+// TestRefusesProducts is about shapes whose product, taken in 64 bits, comes
+// round to the number of values that are there.
+func TestRefusesProducts(t *testing.T) {
+	for _, shape := range []string{
+		"[1099511627776,16777216]", "[16777216,1099511627776]", "[4294967296,4294967296]",
+		"[9223372036854775807,2]", "[18446744073709551615]", "[2199023255552]",
+	} {
+		header := `{"a":{"dtype":"F32","shape":` + shape + `,"data_offsets":[0,0]}}`
+		if _, err := Parse(file(header, ""), "f"); err == nil {
+			t.Errorf("shape %s without data was accepted", shape)
+		}
+	}
+	f, err := Parse(file(`{"a":{"dtype":"F32","shape":[0,3],"data_offsets":[0,0]},"b":{"dtype":"I32","shape":[],"data_offsets":[0,4]}}`, "\x07\x00\x00\x00"), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.F32("a", 0, 3); err != nil {
+		t.Errorf("an empty tensor: %v", err)
+	}
+	if b, err := f.I32("b"); err != nil || b.I32[0] != 7 {
+		t.Errorf("a scalar: %v, %v", b, err)
+	}
+}
+
+// TestFirstFault says that of several faults the one of the first name is told.
+func TestFirstFault(t *testing.T) {
+	for _, header := range []string{
+		`{"c":{},"b":{},"a":{},"e":{},"d":{}}`,
+		`{"b":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"c":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,0]}}`,
+	} {
+		for range 20 {
+			if _, err := Parse(file(header, ""), "f"); err == nil || !strings.Contains(err.Error(), `tensor "a"`) {
+				t.Fatalf("%s: error %v, want one of tensor a", header, err)
+			}
+		}
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	x := Tensor{Name: "x", Shape: []int{2}, F32: make([]float32, 2)}
+	for name, tensors := range map[string][]Tensor{
+		"more shape than data": {{Name: "x", Shape: []int{3}, F32: x.F32}},
+		"negative shape":       {{Name: "x", Shape: []int{-1, -2}, F32: x.F32}},
+		"two types":            {{Name: "x", Shape: []int{2}, F32: x.F32, I32: make([]int32, 2)}},
+		"duplicate name":       {x, x},
+		"reserved name":        {{Name: metadataKey, Shape: x.Shape, F32: x.F32}},
+	} {
+		if err := Write(&bytes.Buffer{}, tensors, nil); err == nil {
+			t.Errorf("%s: written", name)
+		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(golden))
-	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Add(file("{}", ""))
+	f.Add(file(`{"a":{"dtype":"F32","shape":[1099511627776,16777216],"data_offsets":[0,0]}}`, ""))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse(data, "fuzz")
 		if err != nil {
@@ -115,6 +202,11 @@ func FuzzParse(f *testing.F) {
 		}
 		if !reflect.DeepEqual(back.Names(), file.Names()) {
 			t.Fatalf("names %v became %v", file.Names(), back.Names())
+		}
+		for name, tensor := range file.tensors {
+			if n, ok := elements(tensor.Shape); !ok || n != uint64(max(len(tensor.F32), len(tensor.I32))) {
+				t.Fatalf("tensor %q of shape %v has %d values", name, tensor.Shape, n)
+			}
 		}
 	})
 }
