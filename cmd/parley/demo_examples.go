@@ -12,6 +12,7 @@ import (
 	"parley/index"
 	"parley/search"
 	"parley/sparse"
+	"parley/trec"
 )
 
 // demoExample is a turn with what the students made of it.
@@ -21,6 +22,8 @@ type demoExample struct {
 	Question string        `json:"question"`
 	Rewrite  string        `json:"rewrite"`
 	Students []demoReading `json:"students"`
+
+	context dialog.Context
 }
 
 // demoReading is how a student reads a turn.
@@ -42,20 +45,14 @@ const (
 	demoExampleTerm = 8
 )
 
-// examples returns the third turns of the first conversations that have one:
-// no choice by how well the students do.
+// examples returns the third turns of the first conversations in which that
+// turn cannot be understood alone. How well the students do plays no part.
 func (d *demonstration) examples() ([]demoExample, error) {
 	ix, err := index.Open(filepath.Join(d.dir, "index"))
 	if err != nil {
 		return nil, err
 	}
 	defer ix.Close()
-	students := map[string]encoder.Encoder{}
-	for _, name := range []string{"student", "regularised"} {
-		if students[name], err = openEncoder(filepath.Join(d.dir, name), ix); err != nil {
-			return nil, err
-		}
-	}
 	c, err := collection.Open(filepath.Join(d.dir, "test"))
 	if err != nil {
 		return nil, err
@@ -64,40 +61,50 @@ func (d *demonstration) examples() ([]demoExample, error) {
 	if err != nil {
 		return nil, err
 	}
-	searcher := search.New(ix, search.Options{})
 	var examples []demoExample
 	for talk, err := range c.Conversations() {
 		if err != nil {
 			return nil, err
 		}
-		if len(examples) == demoExamples {
-			break
-		}
-		if len(talk.Turns) < 3 || len(qrels[talk.Turns[2].ID]) == 0 {
-			continue
-		}
-		e := newDemoExample(talk, 2)
-		for _, name := range []string{"student", "regularised"} {
-			q := students[name].Query(talk.History(2))
-			reading := demoReading{Student: name, Terms: heaviest(students[name], q)}
-			if hits := searcher.Search(q, 1, nil); len(hits) > 0 {
-				best := ix.Passage(hits[0].Passage)
-				reading.Best, reading.Correct = best.Text, qrels[e.Turn][best.ID] > 0
+		if len(talk.Turns) >= 3 && needsHistory(talk.Turns[2]) && len(qrels[talk.Turns[2].ID]) > 0 {
+			if examples = append(examples, newDemoExample(talk, 2)); len(examples) == demoExamples {
+				break
 			}
-			e.Students = append(e.Students, reading)
 		}
-		examples = append(examples, e)
+	}
+	for _, name := range []string{"student", "regularised"} {
+		student, err := openEncoder(filepath.Join(d.dir, name), ix)
+		if err != nil {
+			return nil, err
+		}
+		for i := range examples {
+			examples[i].read(name, student, ix, qrels)
+		}
 	}
 	return examples, nil
 }
 
+// needsHistory tells whether the rewrite says more than the question.
+func needsHistory(t dialog.Turn) bool { return !strings.Contains(t.Question, t.Rewrite) }
+
 func newDemoExample(c dialog.Conversation, i int) demoExample {
 	t := c.Turns[i]
-	e := demoExample{Turn: t.ID, Question: t.Question, Rewrite: t.Rewrite}
+	e := demoExample{Turn: t.ID, Question: t.Question, Rewrite: t.Rewrite, context: c.History(i)}
 	for _, earlier := range c.Turns[:i] {
 		e.Earlier = append(e.Earlier, earlier.Question)
 	}
 	return e
+}
+
+// read adds how a student reads the turn, and what it finds.
+func (e *demoExample) read(name string, student encoder.Encoder, ix *index.Index, qrels trec.Qrels) {
+	q := student.Query(e.context)
+	reading := demoReading{Student: name, Terms: heaviest(student, q)}
+	if hits := search.New(ix, search.Options{}).Search(q, 1, nil); len(hits) > 0 {
+		best := ix.Passage(hits[0].Passage)
+		reading.Best, reading.Correct = best.Text, qrels[e.Turn][best.ID] > 0
+	}
+	e.Students = append(e.Students, reading)
 }
 
 func heaviest(e encoder.Encoder, q sparse.Vector) []demoTerm {
