@@ -32,11 +32,16 @@ func newAdam(parameters []*f32.Parameter) *adam {
 }
 
 // step moves the parameters against their gradients, scaled down to the norm
-// clip where they exceed it, and clears the gradients.
-func (a *adam) step(rate, clip float64, workers int) {
+// clip where they exceed it, and clears the gradients. ok is false, and nothing
+// moves, where the gradients are no numbers any more.
+func (a *adam) step(rate, clip float64, workers int) (ok bool) {
+	norm := a.norm()
+	if !finite(norm) {
+		return false
+	}
 	a.steps++
 	scale := float32(1)
-	if norm := a.norm(); norm > clip {
+	if norm > clip {
 		scale = float32(clip / norm)
 	}
 	correction := math.Sqrt(1-math.Pow(beta2, float64(a.steps))) / (1 - math.Pow(beta1, float64(a.steps)))
@@ -48,6 +53,7 @@ func (a *adam) step(rate, clip float64, workers int) {
 			update(p.Value[from:to], p.Grad[from:to], a.first[i][from:to], a.second[i][from:to], float32(rate), scale)
 		})
 	}
+	return true
 }
 
 func update(value, grad, first, second []float32, rate, scale float32) {

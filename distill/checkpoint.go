@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -14,7 +15,6 @@ import (
 	"time"
 
 	"parley/internal/durable"
-	"parley/internal/f32"
 	"parley/internal/safetensors"
 	"parley/sparse"
 )
@@ -36,9 +36,6 @@ func newKeeper(o Options, t *trainer) *keeper {
 	if k.every == 0 {
 		k.every = DefaultCheckpointEvery
 	}
-	if k.path != "" {
-		k.key = t.key()
-	}
 	return k
 }
 
@@ -53,26 +50,43 @@ type state struct {
 	BestEpoch int
 }
 
-// tensors returns the arrays of a checkpoint under the given prefix.
-func tensors(prefix string, parameters []*f32.Parameter, values [][]float32) []safetensors.Tensor {
-	var out []safetensors.Tensor
-	for i, p := range parameters {
-		out = append(out, safetensors.Tensor{Name: prefix + "/" + p.Name, Shape: p.Shape, F32: values[i]})
-	}
-	return out
+// prefixed are arrays of a training's state, one for each parameter.
+type prefixed struct {
+	prefix string
+	values [][]float32
 }
 
-// arrays names the arrays of a training's state.
-func (t *trainer) arrays() map[string][][]float32 {
+// arrays returns the arrays of a training's state.
+func (t *trainer) arrays() []prefixed {
 	var values [][]float32
 	for _, p := range t.student.Parameters() {
 		values = append(values, p.Value)
 	}
-	arrays := map[string][][]float32{"value": values, "first": t.adam.first, "second": t.adam.second}
+	arrays := []prefixed{{"value", values}, {"first", t.adam.first}, {"second", t.adam.second}}
 	if t.best.values != nil {
-		arrays["best"] = t.best.values
+		arrays = append(arrays, prefixed{"best", t.best.values})
 	}
 	return arrays
+}
+
+// tensors returns the arrays of a training's state as tensors.
+func (t *trainer) tensors() []safetensors.Tensor {
+	var out []safetensors.Tensor
+	for _, a := range t.arrays() {
+		for i, p := range t.student.Parameters() {
+			out = append(out, safetensors.Tensor{Name: a.prefix + "/" + p.Name, Shape: p.Shape, F32: a.values[i]})
+		}
+	}
+	return out
+}
+
+// checksum covers all of a checkpoint: the state's text and the arrays.
+func checksum(state string, tensors []safetensors.Tensor) (string, error) {
+	sum := sha256.New()
+	if err := safetensors.Write(sum, tensors, map[string]string{"state": state}); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 func (k *keeper) saveIfDue() error {
@@ -101,24 +115,17 @@ func (k *keeper) save() error {
 	if err != nil {
 		return fmt.Errorf("cannot write the checkpoint %s: %w", k.path, err)
 	}
-	var all []safetensors.Tensor
-	arrays := t.arrays()
-	for _, prefix := range []string{"value", "first", "second", "best"} {
-		if values := arrays[prefix]; values != nil {
-			all = append(all, tensors(prefix, t.student.Parameters(), values)...)
-		}
+	tensors := t.tensors()
+	sum, err := checksum(string(text), tensors)
+	if err != nil {
+		return err
 	}
 	f, err := durable.Create(k.path)
 	if err != nil {
 		return fmt.Errorf("cannot write the checkpoint %s: %w", k.path, err)
 	}
 	defer f.Discard()
-	sum := sha256.New()
-	if err := safetensors.Write(sum, all, nil); err != nil {
-		return err
-	}
-	meta := map[string]string{"state": string(text), "sha256": hex.EncodeToString(sum.Sum(nil))}
-	if err := safetensors.Write(f, all, meta); err != nil {
+	if err := safetensors.Write(f, tensors, map[string]string{"state": string(text), "sha256": sum}); err != nil {
 		return err
 	}
 	k.saved = time.Now()
@@ -126,9 +133,12 @@ func (k *keeper) save() error {
 }
 
 // restore takes the training up where the checkpoint left it, if there is one.
-func (k *keeper) restore() error {
+func (k *keeper) restore(ctx context.Context) (err error) {
 	if k.path == "" {
 		return nil
+	}
+	if k.key, err = k.t.key(ctx); err != nil {
+		return err
 	}
 	file, err := safetensors.Open(k.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -146,7 +156,8 @@ func (k *keeper) restore() error {
 func (k *keeper) load(file *safetensors.File) error {
 	t := k.t
 	var s state
-	if err := json.Unmarshal([]byte(file.Metadata["state"]), &s); err != nil {
+	text := file.Metadata["state"]
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
 		return fmt.Errorf("it holds no training's state")
 	}
 	if s.Key != k.key {
@@ -155,28 +166,31 @@ func (k *keeper) load(file *safetensors.File) error {
 	if s.BestEpoch > 0 {
 		t.best = best{loss: s.BestLoss, epoch: s.BestEpoch, values: t.values()}
 	}
-	var all []safetensors.Tensor
-	arrays := t.arrays()
-	for _, prefix := range []string{"value", "first", "second", "best"} {
-		for i, values := range arrays[prefix] {
-			p := t.student.Parameters()[i]
-			tensor, err := file.F32(prefix+"/"+p.Name, p.Shape...)
+	for _, a := range t.arrays() {
+		for i, p := range t.student.Parameters() {
+			tensor, err := file.F32(a.prefix+"/"+p.Name, p.Shape...)
 			if err != nil {
 				return err
 			}
-			copy(values, tensor.F32)
-			all = append(all, tensor)
+			copy(a.values[i], tensor.F32)
 		}
 	}
-	sum := sha256.New()
-	if err := safetensors.Write(sum, all, nil); err != nil {
+	sum, err := checksum(text, t.tensors())
+	if err != nil {
 		return err
 	}
-	if hex.EncodeToString(sum.Sum(nil)) != file.Metadata["sha256"] {
+	if sum != file.Metadata["sha256"] || !s.within(t) {
 		return fmt.Errorf("it is damaged: its checksum does not fit")
 	}
 	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
 	return nil
+}
+
+// within tells whether s is a state that the training can be in.
+func (s state) within(t *trainer) bool {
+	epochs, steps := t.plan.Optimiser.Epochs, t.stepsPerEpoch()
+	return within(s.Epoch, 0, epochs) && within(s.At, 0, steps) && s.Steps == s.Epoch*steps+s.At &&
+		len(s.History) == s.Epoch && within(s.BestEpoch, 0, s.Epoch)
 }
 
 // remove removes the checkpoint of a training that has ended.
@@ -191,47 +205,58 @@ func (k *keeper) remove() error {
 }
 
 // key identifies a training: its plan, and what it is trained on.
-func (t *trainer) key() string {
-	h := sha256.New()
+func (t *trainer) key(ctx context.Context) (string, error) {
+	h := hasher{Hash: sha256.New()}
 	fmt.Fprintln(h, "parley training 1", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
 	_ = t.plan.Write(h) // a hash takes every write
 	for _, examples := range [][]example{t.training, t.held} {
-		hashNumbers(h, uint32(len(examples)))
-		for _, ex := range examples {
-			ex.hash(h)
+		h.numbers(uint32(len(examples)))
+		for i := range examples {
+			h.example(&examples[i])
 		}
 	}
 	var v sparse.Vector
 	for i := range t.passages.N() {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return "", ctx.Err()
+		}
 		v = t.passages.Vector(i, v)
-		hashVector(h, v)
+		h.vector(v)
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func (ex *example) hash(h hash.Hash) {
-	hashNumbers(h, uint32(ex.number), uint32(ex.seed))
-	hashNumbers(h, ex.context.IDs...)
+// hasher hashes numbers.
+type hasher struct {
+	hash.Hash
+	buffer []byte
+}
+
+func (h *hasher) example(ex *example) {
+	h.numbers(uint32(ex.seed))
+	h.numbers(ex.context.IDs...)
 	for i, role := range ex.context.Roles {
-		hashNumbers(h, uint32(role)<<8|uint32(ex.context.Distances[i]))
+		h.numbers(uint32(role)<<8 | uint32(ex.context.Distances[i]))
 	}
-	hashVector(h, ex.teacher)
-	hashNumbers(h, ex.rankings.Teacher...)
-	hashNumbers(h, ex.rankings.History...)
+	h.vector(ex.teacher)
+	h.numbers(ex.rankings.Teacher...)
+	h.numbers(ex.rankings.History...)
 }
 
-func hashVector(h hash.Hash, v sparse.Vector) {
-	hashNumbers(h, v.Terms...)
+func (h *hasher) vector(v sparse.Vector) {
+	h.numbers(v.Terms...)
+	h.buffer = h.buffer[:0]
 	for _, w := range v.Weights {
-		hashNumbers(h, math.Float32bits(w))
+		h.buffer = binary.LittleEndian.AppendUint32(h.buffer, math.Float32bits(w))
 	}
+	h.Write(h.buffer)
 }
 
-// hashNumbers hashes numbers and how many they are.
-func hashNumbers(h hash.Hash, numbers ...uint32) {
-	data := binary.LittleEndian.AppendUint32(make([]byte, 0, 4+4*len(numbers)), uint32(len(numbers)))
+// numbers hashes numbers and how many they are.
+func (h *hasher) numbers(numbers ...uint32) {
+	h.buffer = binary.LittleEndian.AppendUint32(h.buffer[:0], uint32(len(numbers)))
 	for _, n := range numbers {
-		data = binary.LittleEndian.AppendUint32(data, n)
+		h.buffer = binary.LittleEndian.AppendUint32(h.buffer, n)
 	}
-	h.Write(data)
+	h.Write(h.buffer)
 }

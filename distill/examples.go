@@ -24,12 +24,13 @@ type Data struct {
 	// Encode is the query encoder that Passages were made to be searched with;
 	// the rewrites are encoded by it.
 	Encode func(dialog.Context) sparse.Vector
+	// Teacher is who teaches; nil stands for the rewriters that the plan names.
+	Teacher Teacher
 }
 
 // example is a turn made ready for training.
 type example struct {
 	context  input.Context
-	number   int           // of the turn, from 1
 	teacher  sparse.Vector // the teacher's query
 	rankings Rankings
 	seed     uint64 // tells the turn's random numbers from those of other turns
@@ -39,10 +40,10 @@ type example struct {
 type Counts struct {
 	Turns         int `json:"turns"`         // all
 	NoTeacher     int `json:"no_teacher"`    // skipped: the teacher has no rewrite
-	Unreachable   int `json:"unreachable"`   // skipped: none of the teacher's terms is both in the input and in a passage
+	Unreachable   int `json:"unreachable"`   // skipped: none of the terms to learn is in a passage
 	Training      int `json:"training"`      // trained on
 	Validation    int `json:"validation"`    // held out
-	Conversations int `json:"conversations"` // with a turn in one of the two
+	Conversations int `json:"conversations"` // of those two kinds of turns
 }
 
 // examples makes the turns of the data ready, in their order, those of the
@@ -69,6 +70,8 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 		default:
 			if ready[n] = t.example(d, q, d.Conversations[at.conversation], at.turn); ready[n] == nil {
 				unreachable.Add(1)
+			} else {
+				ready[n].seed = uint64(n)
 			}
 		}
 		if progress != nil {
@@ -78,35 +81,38 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	held := heldOut(len(d.Conversations), t.plan.Validation)
-	seen := map[int]bool{}
+	ids := make([]string, len(places)) // of the conversations of the turns that are ready
 	for n, ex := range ready {
-		if ex == nil {
-			continue
+		if ex != nil {
+			ids[n] = d.Conversations[places[n].conversation].ID
 		}
-		ex.seed = uint64(n)
-		seen[places[n].conversation] = true
-		if held[places[n].conversation] {
+	}
+	held, conversations := heldOut(ids, t.plan.Validation)
+	for n, ex := range ready {
+		switch {
+		case ex == nil:
+			continue
+		case held[ids[n]]:
 			validation = append(validation, *ex)
-		} else {
+		default:
 			training = append(training, *ex)
 		}
 	}
 	t.counts = Counts{
 		Turns: len(places), NoTeacher: int(noTeacher.Load()), Unreachable: int(unreachable.Load()),
-		Training: len(training), Validation: len(validation), Conversations: len(seen),
+		Training: len(training), Validation: len(validation), Conversations: conversations,
 	}
 	return training, validation, t.enough(teacher)
 }
 
 func (t *trainer) enough(teacher Teacher) error {
 	switch c := t.counts; {
-	case c.Training == 0 && c.NoTeacher == c.Turns:
+	case c.Training+c.Validation == 0 && c.NoTeacher == c.Turns:
 		return fmt.Errorf("no turn can be trained on: none of the %d turns has the rewrite by %s", c.Turns, teacher)
-	case c.Training == 0:
-		return fmt.Errorf("no turn can be trained on: of %d turns %d lack a rewrite by %s, and of %d no rewritten term is in the history and in a passage", c.Turns, c.NoTeacher, teacher, c.Unreachable)
+	case c.Training+c.Validation == 0:
+		return fmt.Errorf("no turn can be trained on: of %d turns %d lack a rewrite by %s, and the rewrites of %d have no term that is both in the history and in a passage", c.Turns, c.NoTeacher, teacher, c.Unreachable)
 	case c.Validation == 0 && t.plan.Validation > 0:
-		return fmt.Errorf("no turn is held out for validation: %d conversations are too few for a share of %g; raise validation in the plan, or set it to 0 to keep the last checkpoint", c.Conversations, t.plan.Validation)
+		return fmt.Errorf("no conversation can be held out for validation: only one has turns to train on; add conversations, or set validation to 0 in the plan to keep the last epoch")
 	}
 	return nil
 }
@@ -114,7 +120,7 @@ func (t *trainer) enough(teacher Teacher) error {
 // example returns turn i of c with the teacher's query q, or nil if q has
 // nothing to teach.
 func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int) *example {
-	ex := &example{context: t.reader.Context(c.History(i)), number: i + 1}
+	ex := &example{context: t.reader.Context(c.History(i))}
 	terms := t.reader.AppendContent(nil, ex.context)
 	slices.Sort(terms)
 	terms = slices.Compact(terms)
@@ -135,16 +141,23 @@ func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int)
 	return ex
 }
 
-// heldOut chooses the given share of n conversations, at least one if the share
-// is not 0 and there are two. The choice does not depend on the plan's seed, so
-// that runs of several seeds are chosen on the same turns.
-func heldOut(n int, share float64) map[int]bool {
+// heldOut chooses the given share of the conversations that have turns, at
+// least one if the share is not 0 and there are two, and returns how many
+// conversations there are. ids are those of the turns' conversations, empty for
+// turns that are left out: equal ids are one conversation, wherever they come
+// from, so that none is on both sides. The choice does not depend on the plan's
+// seed, so that runs of several seeds are chosen on the same turns.
+func heldOut(ids []string, share float64) (held map[string]bool, conversations int) {
+	distinct := slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == "" })
+	slices.Sort(distinct)
+	distinct = slices.Compact(distinct)
+	n := len(distinct)
 	if share == 0 || n < 2 {
-		return nil
+		return nil, n
 	}
-	held := map[int]bool{}
+	held = map[string]bool{}
 	for _, c := range rand.New(rand.NewPCG(0x76616c6964, uint64(n))).Perm(n)[:max(1, int(share*float64(n)))] { // "valid"
-		held[c] = true
+		held[distinct[c]] = true
 	}
-	return held
+	return held, n
 }

@@ -1,6 +1,7 @@
 package distill
 
-// Loss is the value of one term of the objective.
+// Loss is the value of one term of the objective: the mean over turns. While
+// weights rise, Weight is that of the last step.
 type Loss struct {
 	Term   string  `json:"term"`
 	Weight float64 `json:"weight"`
@@ -10,7 +11,7 @@ type Loss struct {
 // Epoch sums up an epoch's steps, or a look at the held-out turns.
 type Epoch struct {
 	Epoch      int     `json:"epoch"` // from 1
-	Loss       float64 `json:"loss"`  // Σ weight·value of the terms
+	Loss       float64 `json:"loss"`  // mean of Σ weight·value, each step at its own weights
 	Terms      []Loss  `json:"terms"`
 	L0         float64 `json:"l0"`    // mean number of terms of the student's vectors
 	FLOPS      float64 `json:"flops"` // mean share of the passages that a vector's terms touch, summed over its terms

@@ -16,7 +16,6 @@ type Batch struct {
 // what lies between the two, that a score is the inner product of Query and a
 // passage, is the trainer's to add.
 type Turn struct {
-	Number         int           // of the turn in its conversation, from 1
 	Query          sparse.Vector // the student's vector q, L0 terms
 	WeightGradient []float32     // [L0] ∂loss/∂q_j
 	Cost           []float32     // [L0] df_j/N: the share of the passages that term j touches
@@ -96,8 +95,8 @@ func (L1) Add(b *Batch, weight float64) float64 {
 //
 //	Σ_j (df_j/N)·q_j
 //
-// df_j/N being the share of all postings lists that the term j makes a search
-// walk, so that what is penalised is what is paid.
+// df_j/N being the share of the passages that the term j makes a search walk
+// through, so that what is penalised is what is paid.
 type DFL1 struct{}
 
 // Name returns df_l1.

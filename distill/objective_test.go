@@ -108,18 +108,19 @@ func TestRamp(t *testing.T) {
 // double precision.
 func TestAdam(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 7))
-	p := f32.NewParameter("p", 5)
+	const n = block + 7 // more than one piece of work
+	p := f32.NewParameter("p", n)
 	a := newAdam([]*f32.Parameter{p})
-	value, m, v := make([]float64, 5), make([]float64, 5), make([]float64, 5)
+	value, m, v := make([]float64, n), make([]float64, n), make([]float64, n)
 	for step := 1; step <= 50; step++ {
 		norm := 0.0
-		grads := make([]float64, 5)
+		grads := make([]float64, n)
 		for i := range grads {
 			p.Grad[i] = float32(rng.NormFloat64())
 			grads[i] = float64(p.Grad[i])
 			norm += grads[i] * grads[i]
 		}
-		clip := 1.5
+		clip := 100.
 		scale := math.Min(1, clip/math.Sqrt(norm))
 		for i, g := range grads {
 			g *= scale
@@ -128,10 +129,18 @@ func TestAdam(t *testing.T) {
 			mhat, vhat := m[i]/(1-math.Pow(.9, float64(step))), v[i]/(1-math.Pow(.999, float64(step)))
 			value[i] -= .01 * mhat / (math.Sqrt(vhat) + 1e-8)
 		}
-		a.step(.01, clip, 2)
+		if !a.step(.01, clip, 2) {
+			t.Fatal("a step with finite gradients was refused")
+		}
 	}
+	p.Grad[1] = float32(math.NaN())
+	before := p.Value[0]
+	if a.step(.01, 1, 1) || p.Value[0] != before {
+		t.Error("a step without a finite gradient was taken")
+	}
+	p.Grad[1] = 0
 	for i := range value {
-		if math.Abs(float64(p.Value[i])-value[i]) > 1e-5 {
+		if math.Abs(float64(p.Value[i])-value[i]) > 5e-4 {
 			t.Errorf("value %d: %v, want %v", i, p.Value[i], value[i])
 		}
 		if p.Grad[i] != 0 {

@@ -113,7 +113,10 @@ func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
 	var content any
 	err = yaml.Unmarshal(data, &content)
 	if err == nil && content != nil { // a plan without content would be read as zeroes
-		err = yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(&plan)
+		decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+		if err = decoder.Decode(&plan); err == nil && decoder.Decode(new(any)) != io.EOF {
+			return Plan{}, fmt.Errorf("the plan %s is not valid: a second document follows the first", name)
+		}
 	}
 	if err != nil {
 		return Plan{}, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
@@ -136,7 +139,7 @@ func (p Plan) Write(w io.Writer) error {
 
 // Validate reports the first setting that makes no sense.
 func (p Plan) Validate() error {
-	candidates := p.Candidates.Teacher + p.Candidates.History + p.Candidates.Random
+	c, o := p.Candidates, p.Optimiser
 	mlp := p.Student.Kind == StudentMLP
 	for _, check := range []struct {
 		ok   bool
@@ -145,21 +148,27 @@ func (p Plan) Validate() error {
 		{mlp || p.Student.Kind == StudentFeatures, "student.kind must be features or mlp"},
 		{!mlp || within(p.Student.Dim, 1, 4096) && within(p.Student.Hidden, 1, 4096), "student.dim and student.hidden must be from 1 to 4096"},
 		{p.Student.MinCount >= 0, "student.min_count must not be negative"},
+		{tokens(p.Context.Answer), "context.answer_tokens must be positive, or -1 for no limit; leave answers out with context.no_answers"},
+		{tokens(p.Context.Total), "context.tokens must be positive, or -1 for no limit"},
 		{len(p.Teacher.Rewriters) > 0, "teacher.rewriters must name at least one rewriter"},
-		{min(p.Candidates.Teacher, p.Candidates.History, p.Candidates.Random) >= 0, "the numbers of candidates must not be negative"},
-		{within(candidates, 2, 10_000), "candidates must number from 2 to 10000 in all"},
-		{within(p.Candidates.Depth, 1, 10_000), "candidates.depth must be from 1 to 10000"},
-		{p.Objective.KLD > 0 && finite(p.Objective.KLD), "objective.kld must be positive: nothing else teaches"},
-		{p.Objective.Temperature > 0 && finite(p.Objective.Temperature), "objective.temperature must be positive"},
-		{notNegative(p.Objective.L1), "objective.l1 must not be negative"},
-		{notNegative(p.Objective.DFL1), "objective.df_l1 must not be negative"},
+		{distinct(p.Teacher.Rewriters), "teacher.rewriters must be names that differ, none of them empty"},
+		{within(c.Depth, 1, 10_000), "candidates.depth must be from 1 to 10000"},
+		{within(c.Teacher, 0, c.Depth), "candidates.teacher must be from 0 to candidates.depth, from which they are drawn"},
+		{within(c.History, 0, c.Depth), "candidates.history must be from 0 to candidates.depth, from which they are drawn"},
+		{within(c.Random, 0, 10_000), "candidates.random must be from 0 to 10000"},
+		{c.Teacher+c.History+c.Random >= 2, "candidates must number at least 2 in all"},
+		{p.Objective.KLD > 0 && p.Objective.KLD <= highest, "objective.kld must be positive, and at most 1e6: nothing else teaches"},
+		{p.Objective.Temperature >= 1/highest && p.Objective.Temperature <= highest, "objective.temperature must be from 1e-6 to 1e6"},
+		{weight(p.Objective.L1), "objective.l1 must be from 0 to 1e6"},
+		{weight(p.Objective.DFL1), "objective.df_l1 must be from 0 to 1e6"},
 		{share(p.Objective.Ramp), "objective.ramp must be from 0 to 1"},
-		{within(p.Optimiser.Epochs, 0, 10_000), "optimiser.epochs must be from 1 to 10000, or 0 for the default"},
-		{within(p.Optimiser.Batch, 1, 100_000), "optimiser.batch must be from 1 to 100000"},
-		{p.Optimiser.LearningRate > 0 && finite(p.Optimiser.LearningRate), "optimiser.learning_rate must be positive"},
-		{share(p.Optimiser.WarmUp), "optimiser.warm_up must be from 0 to 1"},
-		{p.Optimiser.Clip > 0 && finite(p.Optimiser.Clip), "optimiser.clip must be positive"},
-		{share(p.Optimiser.TokenDropout) && p.Optimiser.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
+		{within(o.Epochs, 0, 10_000), "optimiser.epochs must be from 1 to 10000, or 0 for the default"},
+		{within(o.Batch, 1, 100_000), "optimiser.batch must be from 1 to 100000"},
+		{o.Batch*(c.Teacher+c.History+c.Random) <= 10_000_000, "optimiser.batch times the number of candidates must be at most 10 million"},
+		{o.LearningRate > 0 && o.LearningRate <= 1, "optimiser.learning_rate must be above 0 and at most 1"},
+		{share(o.WarmUp), "optimiser.warm_up must be from 0 to 1"},
+		{o.Clip > 0 && finite(o.Clip), "optimiser.clip must be positive"},
+		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(p.Validation) && p.Validation < 1, "validation must be at least 0 and below 1"},
 	} {
 		if !check.ok {
@@ -188,7 +197,26 @@ func within(n, low, high int) bool { return low <= n && n <= high }
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 
-func notNegative(x float64) bool { return x >= 0 && finite(x) }
+// highest is the highest weight or temperature; beyond it float32 overflows.
+const highest = 1e6
+
+func weight(x float64) bool { return x >= 0 && x <= highest }
+
+// tokens tells whether a plan, where every value is named, may have n as the
+// length of a text.
+func tokens(n int) bool { return n > 0 || n == -1 }
+
+// distinct tells whether names differ, and none is empty.
+func distinct(names []string) bool {
+	seen := map[string]bool{"": true}
+	for _, name := range names {
+		if seen[name] {
+			return false
+		}
+		seen[name] = true
+	}
+	return true
+}
 
 func share(x float64) bool { return x >= 0 && x <= 1 }
 

@@ -2,6 +2,7 @@ package distill
 
 import (
 	"bytes"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -29,10 +30,19 @@ func TestReadPlan(t *testing.T) {
 		{"objective: [1, 2]\n", "[1:12]"},
 		{"student:\n  kind: transformer\n", "student.kind must be features or mlp"},
 		{"validation: 1\n", "validation must be"},
-		{"objective:\n  temperature: 0\n", "temperature must be positive"},
-		{"objective:\n  l1: .nan\n", "l1 must not be negative"},
-		{"candidates:\n  random: -1\n", "must not be negative"},
+		{"objective:\n  temperature: 0\n", "temperature must be from 1e-6"},
+		{"objective:\n  l1: .nan\n", "objective.l1 must be from 0"},
+		{"candidates:\n  random: -1\n", "candidates.random must be from 0"},
 		{"teacher:\n  rewriters: []\n", "at least one rewriter"},
+		{"teacher:\n  rewriters: [human, human]\n", "names that differ"},
+		{"context:\n  answer_tokens: 0\n", "leave answers out with context.no_answers"},
+		{"context:\n  tokens: -2\n", "or -1 for no limit"},
+		{"candidates:\n  teacher: 65\n", "candidates.teacher must be from 0 to candidates.depth"},
+		{"candidates:\n  history: 9223372036854775807\n", "candidates.history must be"},
+		{"candidates: {teacher: 1, history: 0, random: 0}\n", "at least 2 in all"},
+		{"optimiser:\n  learning_rate: 1e30\n", "at most 1"},
+		{"optimiser:\n  batch: 100000\ncandidates:\n  random: 9999\n", "at most 10 million"},
+		{"seed: 2\n---\nseed: 3\n", "a second document"},
 		{"\xff\xfe", "is not valid"},
 	} {
 		plan, err := ReadPlan(strings.NewReader(test.text), "p.yaml", base)
@@ -40,11 +50,49 @@ func TestReadPlan(t *testing.T) {
 			if err != nil {
 				t.Errorf("%q: %v", test.text, err)
 			}
+			if plan.Student != base.Student || plan.Optimiser.Batch != base.Optimiser.Batch {
+				t.Errorf("%q: what it does not name became %+v", test.text, plan)
+			}
 			continue
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), "p.yaml") {
 			t.Errorf("%q: error %v, want one with %q; plan %+v", test.text, err, test.want, plan)
 		}
+	}
+}
+
+func TestReadPlanTakesZero(t *testing.T) {
+	text := "objective:\n  df_l1: 0\noptimiser:\n  token_dropout: 0\nseed: 0\n"
+	plan, err := ReadPlan(strings.NewReader(text), "p", DefaultPlan(StudentMLP))
+	if err != nil || plan.Objective.DFL1 != 0 || plan.Optimiser.TokenDropout != 0 || plan.Seed != 0 || plan.Objective.KLD != 1 {
+		t.Errorf("read %+v, %v", plan, err)
+	}
+}
+
+// TestSchedule pins what the plan makes of steps: the learning rate, the terms,
+// the default number of epochs.
+func TestSchedule(t *testing.T) {
+	tr := &trainer{plan: DefaultPlan(StudentMLP), steps: 100}
+	tr.plan.Optimiser.LearningRate, tr.plan.Optimiser.WarmUp = 1, .1
+	for step, want := range map[int]float64{0: .1, 4: .5, 9: 1, 10: 1, 55: .5, 99: 1. / 90} {
+		if got := tr.rate(step); math.Abs(got-want) > 1e-12 {
+			t.Errorf("rate at step %d: %v, want %v", step, got, want)
+		}
+	}
+	p := DefaultPlan(StudentMLP)
+	p.Objective.L1, p.Objective.DFL1, p.Objective.Ramp = 2, 3, .5
+	want := []weighted{{KLD{5}, 1, 0}, {L1{}, 2, 50}, {DFL1{}, 3, 50}}
+	if got := p.terms(100); !reflect.DeepEqual(got, want) {
+		t.Errorf("terms %v, want %v", got, want)
+	}
+	for n, want := range map[int]int{1: 60, 2000: 60, 5000: 32, 27000: 6, 1_000_000: 6} {
+		if got := p.Optimiser.epochs(n); got != want {
+			t.Errorf("%d turns are seen %d times, want %d", n, got, want)
+		}
+	}
+	p.Optimiser.Epochs = 3
+	if got := p.Optimiser.epochs(10); got != 3 {
+		t.Errorf("three epochs became %d", got)
 	}
 }
 

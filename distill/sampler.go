@@ -19,6 +19,11 @@ type Sampler interface {
 	Sample(candidates []uint32, r Rankings, rng *rand.Rand) []uint32
 }
 
+// newSampler returns the sampler that a plan asks for, over n passages.
+func newSampler(p SamplerPlan, n int) Sampler {
+	return mixture{teacher: p.Teacher, history: p.History, random: p.Random, passages: n}
+}
+
 // mixture draws from the head of the teacher's ranking, from that of the
 // history's, and from all passages. It estimates no expectation: the heads tell
 // the student what is good and what misleads, the rest that most is neither.

@@ -26,6 +26,12 @@ type Input struct {
 	Dropped []bool // [L] tokens hidden from the student in this step; nil for none
 }
 
+// newStudent returns the untrained student that the plan asks for. contexts are
+// those that it will be trained on.
+func newStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context) Student {
+	return newLexicalStudent(p, reader, stats, contexts)
+}
+
 // lexicalStudent weighs the terms of the context.
 type lexicalStudent struct {
 	reader *input.Reader

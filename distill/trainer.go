@@ -2,6 +2,7 @@ package distill
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"time"
@@ -76,7 +77,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 		return nil, err
 	}
 	keeper := newKeeper(o, t)
-	if err := keeper.restore(); err != nil {
+	if err := keeper.restore(ctx); err != nil {
 		return nil, err
 	}
 	for t.epoch < t.plan.Optimiser.Epochs {
@@ -97,14 +98,15 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 	if err != nil {
 		return nil, err
 	}
-	teacher, err := NewRewriteTeacher(d.Encode, plan.Teacher.Rewriters...)
-	if err != nil {
-		return nil, err
+	teacher := d.Teacher
+	if teacher == nil {
+		if teacher, err = NewRewriteTeacher(d.Encode, plan.Teacher.Rewriters...); err != nil {
+			return nil, err
+		}
 	}
-	c := plan.Candidates
 	t := &trainer{
 		plan: plan, workers: max(1, o.Workers), reader: reader, passages: d.Passages,
-		sampler: mixture{teacher: c.Teacher, history: c.History, random: c.Random, passages: d.Passages.N()},
+		sampler: newSampler(plan.Candidates, d.Passages.N()),
 		best:    best{loss: math.Inf(1)},
 		scratch: make([]scratch, plan.Optimiser.Batch),
 	}
@@ -116,7 +118,7 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 	for i, ex := range t.training {
 		contexts[i] = ex.context
 	}
-	t.student = newLexicalStudent(plan, reader, d.Passages, contexts)
+	t.student = newStudent(plan, reader, d.Passages, contexts)
 	t.adam = newAdam(t.student.Parameters())
 	t.steps = t.plan.Optimiser.Epochs * t.stepsPerEpoch()
 	return t, nil
@@ -137,7 +139,9 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 			return keeper.interrupted(err)
 		}
 		batch := order[t.at*size : min((t.at+1)*size, len(order))]
-		t.step(batch, terms)
+		if err := t.step(batch, terms); err != nil {
+			return err
+		}
 		t.at++
 		if progress != nil {
 			left := (t.plan.Optimiser.Epochs-t.epoch)*len(order) - min(t.at*size, len(order))
@@ -149,7 +153,10 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 	}
 	summary := t.summary()
 	if len(t.held) > 0 {
-		validation := t.validate(terms)
+		validation, err := t.validate(ctx, terms)
+		if err != nil {
+			return keeper.interrupted(err)
+		}
 		summary.Validation = &validation
 		if validation.Loss < t.best.loss {
 			t.best = best{loss: validation.Loss, epoch: t.epoch + 1, values: t.values()}
@@ -196,7 +203,7 @@ func (t *trainer) rate(step int) float64 {
 }
 
 // step trains on the turns of a batch.
-func (t *trainer) step(batch []int, terms []weighted) {
+func (t *trainer) step(batch []int, terms []weighted) error {
 	inputs := make([]Input, len(batch))
 	f32.Parallel(len(batch), t.workers, func(i int) {
 		ex := &t.training[batch[i]]
@@ -206,14 +213,20 @@ func (t *trainer) step(batch []int, terms []weighted) {
 	})
 	b := t.forward(batch, t.training, inputs)
 	step := t.adam.steps
-	t.running.add(b, t.losses(b, terms, func(w weighted) float64 { return w.at(step) }))
+	losses := t.losses(b, terms, func(w weighted) float64 { return w.at(step) })
+	t.running.add(b, losses)
 	gradients := make([][]float32, len(batch))
 	f32.Parallel(len(batch), t.workers, func(i int) {
 		t.scratch[i].backward(&b.Turns[i])
 		gradients[i] = b.Turns[i].WeightGradient
 	})
 	t.student.Backward(gradients, t.workers)
-	t.adam.step(t.rate(step), t.plan.Optimiser.Clip, t.workers)
+	moved := t.adam.step(t.rate(step), t.plan.Optimiser.Clip, t.workers)
+	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 {
+		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
+			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.steps)
+	}
+	return nil
 }
 
 // losses evaluates the terms on b, each with the weight that weigh gives it.
@@ -246,17 +259,19 @@ func (t *trainer) forward(batch []int, all []example, inputs []Input) *Batch {
 	f32.Parallel(len(batch), t.workers, func(i int) {
 		ex := &all[batch[i]]
 		b.Turns[i] = t.scratch[i].score(vectors[i], ex.teacher, t.passages)
-		b.Turns[i].Number = ex.number
 	})
 	return b
 }
 
 // validate evaluates the objective, all weights at their full height, on the
 // held-out turns.
-func (t *trainer) validate(terms []weighted) Epoch {
+func (t *trainer) validate(ctx context.Context, terms []weighted) (Epoch, error) {
 	var all sums
 	size := t.plan.Optimiser.Batch
 	for from := 0; from < len(t.held); from += size {
+		if err := ctx.Err(); err != nil {
+			return Epoch{}, err
+		}
 		var batch []int
 		var inputs []Input
 		for i := from; i < min(from+size, len(t.held)); i++ {
@@ -271,7 +286,7 @@ func (t *trainer) validate(terms []weighted) Epoch {
 	}
 	e := all.mean()
 	e.Epoch = t.epoch + 1
-	return e
+	return e, nil
 }
 
 // scratch is what the scoring of one turn needs, reused from step to step.
