@@ -146,14 +146,18 @@ func TestForwardIsTheFormula(t *testing.T) {
 	}
 }
 
-// TestGradients compares the gradient by every single parameter with the
-// central difference of the reference, for a loss that weighs the outputs at
-// random.
+// TestGradients compares gradients with the central difference of the
+// reference, for a loss that weighs the outputs at random: those of all
+// parameters, but for the largest network only a sample of those that have none.
+// That one has hidden units in two pieces of the backward pass.
 func TestGradients(t *testing.T) {
-	for _, c := range configs[:2] {
+	for _, c := range configs {
 		rng := rand.New(rand.NewPCG(4, 5))
 		n := randomNetwork(c, 6)
 		inputs := randomInputs(rng, 25)
+		if c.Hidden > columns {
+			inputs = inputs[:5] // the reference is slow
+		}
 		vectors := n.Forward(inputs, 2)
 		gradients := make([][]float32, len(vectors))
 		slope := make([]map[uint32]float64, len(vectors))
@@ -178,6 +182,9 @@ func TestGradients(t *testing.T) {
 		moved := 0
 		for _, p := range n.Parameters() {
 			for i := range p.Value {
+				if c.Hidden > columns && p.Grad[i] == 0 && i%41 != 0 {
+					continue
+				}
 				const h = 1e-6
 				x := r[p.Name][i]
 				r[p.Name][i] = x + h
@@ -229,7 +236,7 @@ func TestWorkers(t *testing.T) {
 	}
 }
 
-func TestInferIsForward(t *testing.T) {
+func TestWeighIsForward(t *testing.T) {
 	for _, c := range configs {
 		n := randomNetwork(c, 11)
 		inputs := randomInputs(rand.New(rand.NewPCG(12, 12)), 50)

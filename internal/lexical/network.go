@@ -3,7 +3,7 @@
 // each occurrence and its two neighbours.
 //
 // Its guarantee: forward and backward results do not depend on the number of
-// workers, and Infer gives the very weights of Forward.
+// workers, and Inference.Weigh gives the very weights of Forward.
 //
 // It knows no text and no objective.
 package lexical
