@@ -22,7 +22,7 @@ func openLexical(f *model.Folder, reader *input.Reader, stats Statistics) (Encod
 	if err != nil {
 		return nil, err
 	}
-	return &student{reader: reader, stats: stats, net: lexical.NewInference(net)}, nil
+	return &student{reader: reader, stats: stats, net: net}, nil
 }
 
 func (s *student) Kind() string { return model.KindLexical }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 
 	"parley/dialog"
@@ -262,45 +264,87 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-func save(t testing.TB, n *Network) []byte {
+// file returns tensors as they are read back.
+func file(t testing.TB, tensors ...safetensors.Tensor) *safetensors.File {
 	t.Helper()
-	var file bytes.Buffer
-	if err := safetensors.Write(&file, n.Tensors(), nil); err != nil {
+	var data bytes.Buffer
+	if err := safetensors.Write(&data, tensors, nil); err != nil {
 		t.Fatal(err)
 	}
-	return file.Bytes()
+	f, err := safetensors.Parse(data.Bytes(), "weights")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
-func TestLoadIsSave(t *testing.T) {
+func TestLoadIsTensors(t *testing.T) {
 	for _, c := range configs {
 		n := randomNetwork(c, 13)
-		f, err := safetensors.Parse(save(t, n), "n")
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := file(t, n.Tensors()...)
 		back, err := Load(f, c, testVocabulary)
 		if err != nil {
 			t.Fatal(err)
 		}
 		inputs := randomInputs(rand.New(rand.NewPCG(14, 14)), 20)
-		if !reflect.DeepEqual(back.Forward(inputs, 1), n.Forward(inputs, 1)) {
-			t.Errorf("%+v: the network read back weighs differently", c)
+		for i, want := range n.Forward(inputs, 1) {
+			if got := back.Weigh(inputs[i]); !reflect.DeepEqual(got, want) {
+				t.Errorf("%+v: input %d: the network read back gives %v, not %v", c, i, got, want)
+			}
+		}
+		names := c.TensorNames()
+		slices.Sort(names)
+		if !slices.Equal(names, f.Names()) {
+			t.Errorf("%+v: tensors %v, said to be %v", c, f.Names(), names)
+		}
+		for _, p := range back.network.Parameters() {
+			if tensor, err := f.F32(p.Name, p.Shape...); err != nil || p.Grad != nil || &p.Value[0] != &tensor.F32[0] {
+				t.Errorf("%+v: parameter %s has %d gradients or is a copy", c, p.Name, len(p.Grad))
+			}
 		}
 	}
 }
 
 func TestLoadRefuses(t *testing.T) {
-	f, err := safetensors.Parse(save(t, randomNetwork(configs[1], 1)), "n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, load := range map[string]func() error{
-		"other width":      func() error { _, err := Load(f, Config{Dim: 4, Hidden: 2}, testVocabulary); return err },
-		"small vocabulary": func() error { _, err := Load(f, configs[1], 5); return err },
-		"negative":         func() error { _, err := Load(f, Config{Dim: -1, Hidden: 2}, testVocabulary); return err },
+	mlp := configs[1]
+	for name, test := range map[string]struct {
+		config     Config
+		vocabulary int
+		tensor     string // whose value 1 is set
+		value      float32
+		want       string
+	}{
+		"other width":      {Config{Dim: 4, Hidden: 2}, testVocabulary, "", 0, `tensor "embed" has shape`},
+		"other units":      {Config{Dim: 3, Hidden: 4}, testVocabulary, "", 0, `tensor "project" has shape`},
+		"monstrous sizes":  {Config{Dim: 1 << 30, Hidden: 1 << 30}, testVocabulary, "", 0, "has shape"},
+		"negative":         {Config{Dim: -1, Hidden: -1}, testVocabulary, "", 0, "width -1 and -1 hidden units"},
+		"no width":         {Config{Dim: 0, Hidden: 2}, testVocabulary, "", 0, "width 0 and 2 hidden units"},
+		"no units":         {Config{Dim: 3, Hidden: 0}, testVocabulary, "", 0, "width 3 and 0 hidden units"},
+		"small vocabulary": {mlp, 11, "", 0, "embeds term 11, which is out of order or outside the vocabulary of 11"},
+		"not a number":     {mlp, testVocabulary, "embed", float32(math.NaN()), `weight 1 of tensor "embed" is NaN`},
+		"infinite":         {mlp, testVocabulary, "additive", float32(math.Inf(-1)), `weight 1 of tensor "additive" is -Inf`},
+		"negative term":    {mlp, testVocabulary, termsTensor, -1, "embeds term -1"},
+		"term twice":       {mlp, testVocabulary, termsTensor, 0, "embeds term 0, which is out of order"},
 	} {
-		if load() == nil {
-			t.Errorf("%s: accepted", name)
+		tensors := randomNetwork(mlp, 1).Tensors()
+		for _, tensor := range tensors {
+			switch {
+			case tensor.Name != test.tensor:
+			case tensor.I32 != nil:
+				tensor.I32[1] = int32(test.value)
+			default:
+				tensor.F32[1] = test.value
+			}
+		}
+		_, err := Load(file(t, tensors...), test.config, test.vocabulary)
+		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "weights") {
+			t.Errorf("%s: error %v, want one with %q", name, err, test.want)
+		}
+	}
+	for i, missing := range randomNetwork(mlp, 1).Tensors() {
+		tensors := slices.Delete(randomNetwork(mlp, 1).Tensors(), i, i+1)
+		if _, err := Load(file(t, tensors...), mlp, testVocabulary); err == nil || !strings.Contains(err.Error(), missing.Name) {
+			t.Errorf("without %s: error %v", missing.Name, err)
 		}
 	}
 }

@@ -9,14 +9,12 @@
 package lexical
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 
 	"parley/internal/f32"
 	"parley/internal/input"
-	"parley/internal/safetensors"
 )
 
 // Config are the sizes of a network. With Hidden 0 it is the feature student:
@@ -60,7 +58,7 @@ type Network struct {
 // bag of the context's terms: every weight is 1, up to the small random
 // contribution of the hidden layer.
 func New(c Config, vocabulary int, terms []uint32, seed uint64) *Network {
-	n := shaped(c, vocabulary, terms)
+	n := assemble(c, vocabulary, slices.Clone(terms), f32.NewParameter)
 	n.bias.Value[0] = 1
 	rng := rand.New(rand.NewPCG(seed, 0x6c65786963616c)) // "lexical"
 	normal := func(p *f32.Parameter, deviation float64) {
@@ -76,21 +74,23 @@ func New(c Config, vocabulary int, terms []uint32, seed uint64) *Network {
 	return n
 }
 
-func shaped(c Config, vocabulary int, terms []uint32) *Network {
-	n := &Network{config: c, bias: f32.NewParameter("bias", 1), additive: f32.NewParameter("additive", input.Features)}
+// assemble returns a network of the parameters that it asks for by name and
+// shape.
+func assemble(c Config, vocabulary int, terms []uint32, parameter func(name string, shape ...int) *f32.Parameter) *Network {
+	n := &Network{config: c, bias: parameter("bias", 1), additive: parameter("additive", input.Features)}
 	if c.Hidden == 0 {
 		return n
 	}
-	n.terms = slices.Clone(terms)
+	n.terms = terms
 	n.rows = make([]int32, vocabulary)
 	for i, term := range n.terms {
 		n.rows[term] = int32(i + reserved)
 	}
-	n.embed = f32.NewParameter("embed", len(terms)+reserved, c.Dim)
-	n.project = f32.NewParameter("project", c.Dim, 3*c.Hidden)
-	n.feature = f32.NewParameter("feature", input.Features, c.Hidden)
-	n.shift = f32.NewParameter("shift", c.Hidden)
-	n.out = f32.NewParameter("out", c.Hidden)
+	n.embed = parameter("embed", len(terms)+reserved, c.Dim)
+	n.project = parameter("project", c.Dim, 3*c.Hidden)
+	n.feature = parameter("feature", input.Features, c.Hidden)
+	n.shift = parameter("shift", c.Hidden)
+	n.out = parameter("out", c.Hidden)
 	return n
 }
 
@@ -103,51 +103,6 @@ func (n *Network) Parameters() []*f32.Parameter {
 		return []*f32.Parameter{n.bias, n.additive}
 	}
 	return []*f32.Parameter{n.bias, n.additive, n.embed, n.project, n.feature, n.shift, n.out}
-}
-
-// Tensors returns the network as tensors, which Load reads.
-func (n *Network) Tensors() []safetensors.Tensor {
-	var tensors []safetensors.Tensor
-	for _, p := range n.Parameters() {
-		tensors = append(tensors, safetensors.Tensor{Name: p.Name, Shape: p.Shape, F32: p.Value})
-	}
-	if n.config.Hidden > 0 {
-		ids := make([]int32, len(n.terms))
-		for i, term := range n.terms {
-			ids[i] = int32(term)
-		}
-		tensors = append(tensors, safetensors.Tensor{Name: "terms", Shape: []int{len(ids)}, I32: ids})
-	}
-	return tensors
-}
-
-// Load returns the network of the given sizes that f holds.
-func Load(f *safetensors.File, c Config, vocabulary int) (*Network, error) {
-	if c.Dim < 0 || c.Hidden < 0 || c.Dim > 1<<16 || c.Hidden > 1<<16 {
-		return nil, fmt.Errorf("a network of width %d and %d hidden units cannot be", c.Dim, c.Hidden)
-	}
-	var terms []uint32
-	if c.Hidden > 0 {
-		ids, err := f.I32("terms", -1)
-		if err != nil {
-			return nil, err
-		}
-		for i, id := range ids.I32 {
-			if id < 0 || int(id) >= vocabulary || i > 0 && id <= ids.I32[i-1] {
-				return nil, fmt.Errorf("embedded term %d is out of order or outside the vocabulary of %d", id, vocabulary)
-			}
-			terms = append(terms, uint32(id))
-		}
-	}
-	n := shaped(c, vocabulary, terms)
-	for _, p := range n.Parameters() {
-		t, err := f.F32(p.Name, p.Shape...)
-		if err != nil {
-			return nil, err
-		}
-		copy(p.Value, t.F32)
-	}
-	return n, nil
 }
 
 // row returns the embedding row of the token at position p of c; dropped
