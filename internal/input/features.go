@@ -13,6 +13,10 @@ type Statistics interface {
 	DF(term uint32) int // passages that have term
 }
 
+// FeatureVersion is the version of the features: what they are, and how they are
+// numbered. Trained weights mean nothing under another.
+const FeatureVersion = 1
+
 // Families is the number of features that every occurrence has, one of each
 // family.
 const Families = 12
@@ -35,7 +39,7 @@ var sizes = [Families]int{
 	idfBuckets,                         // how rare it is
 	countBuckets,                       // how often it occurs in the context
 	2 * idfBuckets,                     // whether it is in the current question, by rarity
-	2 * distanceBuckets,                // whether it is in the first turn, by distance
+	2 * distanceBuckets,                // whether it is in the oldest turn, by distance
 	placeBuckets,                       // where it stands in its utterance
 	distanceBuckets * idfBuckets,       // crosses
 	distanceBuckets * countBuckets,     //
@@ -99,7 +103,7 @@ type featurizer struct {
 	reader   *Reader
 	places   []uint8 // [L] bucket of the position in the utterance
 	question int     // tokens of the current question
-	first    uint8   // distance of the first turn
+	oldest   uint8   // distance of the oldest turn that the token budget left
 	length   int     // bucket of the current question's length
 	rarity   int     // bucket of its highest idf
 }
@@ -113,7 +117,7 @@ func (r *Reader) newFeaturizer(c Context, stats Statistics) *featurizer {
 		}
 		f.places[p] = uint8(coarse(place))
 		place++
-		f.first = max(f.first, c.Distances[p])
+		f.oldest = max(f.oldest, c.Distances[p])
 		if c.Distances[p] == 0 && id != r.separator {
 			f.question = p + 1
 			if r.content[id] {
@@ -170,7 +174,7 @@ func truth(b bool) int {
 func (f *featurizer) fill(out []uint16, id uint32, positions []int32) {
 	idf, count := f.idf(id), countBucket(len(positions))
 	inQuestion := truth(int(positions[0]) < f.question)
-	inFirst := truth(f.context.Distances[positions[len(positions)-1]] == f.first)
+	inOldest := truth(f.context.Distances[positions[len(positions)-1]] == f.oldest)
 	continues := truth(f.reader.continues[id])
 	for i, p := range positions {
 		role := truth(f.context.Roles[p] == dialog.Answer)
@@ -180,7 +184,7 @@ func (f *featurizer) fill(out []uint16, id uint32, positions []int32) {
 			idf,
 			count,
 			inQuestion*idfBuckets + idf,
-			inFirst*distanceBuckets + distance,
+			inOldest*distanceBuckets + distance,
 			int(f.places[p]),
 			distance*idfBuckets + idf,
 			distance*countBuckets + count,

@@ -21,7 +21,7 @@ type Reader struct {
 	tok       *wordpiece.Tokenizer
 	budget    dialog.Budget
 	separator uint32
-	content   []bool // by token id: neither special nor only punctuation
+	content   []bool // by token id: neither special, [UNK] included, nor only punctuation
 	continues []bool // by token id: it goes on a word
 }
 
@@ -52,10 +52,6 @@ func (r *Reader) Tokenizer() *wordpiece.Tokenizer { return r.tok }
 
 // Budget returns the reader's token budget, its defaults filled in.
 func (r *Reader) Budget() dialog.Budget { return r.budget }
-
-// Content reports whether a token can carry meaning by itself: it is neither
-// special, [UNK] included, nor only punctuation.
-func (r *Reader) Content(id uint32) bool { return r.content[id] }
 
 // AppendPassage appends the content tokens of a passage, title first, to ids.
 func (r *Reader) AppendPassage(ids []uint32, title, text string) []uint32 {
