@@ -46,11 +46,8 @@ func Open(dir string, stats Statistics) (Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	switch c := folder.Config; {
-	case c.Kind == model.KindBM25 && c.BM25 != nil:
-		return &BM25{reader: reader, parameters: *c.BM25, counts: folder.Counts}, nil
-	case c.Kind == model.KindLexical && c.Lexical != nil:
-		return openLexical(folder, reader, stats)
+	if folder.Config.Kind == model.KindBM25 {
+		return &BM25{reader: reader, parameters: *folder.Config.BM25, counts: folder.Counts}, nil
 	}
-	return nil, fmt.Errorf("%s holds an encoder of kind %q, which this program does not know or whose settings are missing", dir, folder.Config.Kind)
+	return openLexical(folder, reader, stats)
 }

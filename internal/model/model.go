@@ -1,11 +1,12 @@
 // Package model reads and writes model folders.
 //
-//	config.json        what kind of encoder it is, its sizes, how it reads text, the checksum of its weights
+//	config.json        what kind of encoder it is, its sizes, how it reads text, the checksums of all three
 //	vocab.txt          its vocabulary
 //	model.safetensors  its weights, and the passage counts of the collection it was made from
 //
-// Its guarantee: what Open returns is whole: of a version that is known, its
-// weights those that were written.
+// Its guarantee: what Open returns is whole: of a version and a kind that are
+// known, its configuration, vocabulary and weights those that were written, with
+// no tensor missing that its kind needs, and none besides.
 //
 // It runs no network.
 package model
@@ -18,9 +19,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"parley/dialog"
 	"parley/internal/durable"
+	"parley/internal/input"
 	"parley/internal/lexical"
 	"parley/internal/safetensors"
 	"parley/internal/wordpiece"
@@ -51,7 +54,12 @@ type Config struct {
 	Passages  int               `json:"passages"` // N of the counts
 	BM25      *BM25             `json:"bm25,omitempty"`
 	Lexical   *lexical.Config   `json:"lexical,omitempty"`
-	Weights   string            `json:"weights_sha256"`
+	Features  int               `json:"features,omitempty"` // lexical: the version of the features that it weighs
+
+	// Checksums, in hexadecimal.
+	VocabularySum string `json:"vocabulary_sha256"`
+	WeightsSum    string `json:"weights_sha256"`
+	ConfigSum     string `json:"config_sha256"` // of config.json as Write writes it, with this one empty
 }
 
 // BM25 are the parameters of the BM25 encoder.
@@ -89,8 +97,9 @@ func (c Counts) DF(term uint32) int {
 
 const countsTensor = "df"
 
-// Write writes a model folder's files into dir, which exists. Callers that need
-// the folder whole or not at all stage it with durable.CreateDir.
+// Write writes a model folder's files into dir, which exists, config.json last.
+// It fills in what of c follows from the rest. Callers that need the folder whole
+// or not at all stage it with durable.CreateDir.
 func Write(dir string, c Config, vocab *wordpiece.Vocabulary, counts Counts, tensors []safetensors.Tensor) error {
 	tensors = append([]safetensors.Tensor{{Name: countsTensor, Shape: []int{len(counts.Having)}, I32: counts.Having}}, tensors...)
 	var weights, words bytes.Buffer
@@ -101,21 +110,45 @@ func Write(dir string, c Config, vocab *wordpiece.Vocabulary, counts Counts, ten
 		return err
 	}
 	c.Version, c.Passages, c.Tokenizer = Version, counts.Passages, vocab.Options()
-	c.Weights = digest(weights.Bytes())
-	config, err := json.MarshalIndent(c, "", "  ")
+	if c.Features = 0; c.Kind == KindLexical {
+		c.Features = input.FeatureVersion
+	}
+	c.VocabularySum, c.WeightsSum = digest(words.Bytes()), digest(weights.Bytes())
+	config, err := c.sealed()
 	if err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{
-		VocabularyFile: words.Bytes(),
-		WeightsFile:    weights.Bytes(),
-		ConfigFile:     append(config, '\n'),
-	} {
-		if err := durable.WriteFile(filepath.Join(dir, name), data); err != nil {
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{{VocabularyFile, words.Bytes()}, {WeightsFile, weights.Bytes()}, {ConfigFile, config}} {
+		if err := durable.WriteFile(filepath.Join(dir, file.name), file.data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sealed returns the text of c, its own checksum filled in.
+func (c Config) sealed() ([]byte, error) {
+	sum, err := c.sum()
+	if err != nil {
+		return nil, err
+	}
+	c.ConfigSum = sum
+	return c.text()
+}
+
+// sum returns the checksum of c.
+func (c Config) sum() (string, error) {
+	c.ConfigSum = ""
+	text, err := c.text()
+	return digest(text), err
+}
+
+func (c Config) text() ([]byte, error) {
+	text, err := json.MarshalIndent(c, "", "  ")
+	return append(text, '\n'), err
 }
 
 func digest(data []byte) string {
@@ -132,7 +165,10 @@ func Open(path string) (*Folder, error) {
 	if err := f.readVocabulary(); err != nil {
 		return nil, err
 	}
-	return f, f.readWeights()
+	if err := f.readWeights(); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 func (f *Folder) readConfig() error {
@@ -155,17 +191,36 @@ func (f *Folder) readConfig() error {
 	if err := decoder.Decode(&f.Config); err != nil {
 		return fmt.Errorf("%s is not valid: %w; train or index again", path, err)
 	}
+	if sum, err := f.Config.sum(); err != nil || sum != f.Config.ConfigSum {
+		return fmt.Errorf("%s is damaged or edited: its checksum is not the one that it says; train or index again", path)
+	}
+	if err := f.Config.check(); err != nil {
+		return fmt.Errorf("%s %w", path, err)
+	}
+	return nil
+}
+
+// check says what a configuration cannot be, whoever wrote it.
+func (c Config) check() error {
+	switch {
+	case c.Kind != KindBM25 && c.Kind != KindLexical:
+		return fmt.Errorf("says kind %q, which this program does not know; train or index again", c.Kind)
+	case (c.BM25 != nil) != (c.Kind == KindBM25) || (c.Lexical != nil) != (c.Kind == KindLexical):
+		return fmt.Errorf("has not the settings of kind %q, and no others; train or index again", c.Kind)
+	case c.Kind == KindLexical && c.Features != input.FeatureVersion:
+		return fmt.Errorf("is of a model that weighs version %d of the features, where this program has version %d; train again", c.Features, input.FeatureVersion)
+	case c.Passages < 0:
+		return fmt.Errorf("counts %d passages; train or index again", c.Passages)
+	}
 	return nil
 }
 
 func (f *Folder) readVocabulary() error {
-	path := filepath.Join(f.Path, VocabularyFile)
-	file, err := os.Open(path)
+	data, path, err := f.read(VocabularyFile, f.Config.VocabularySum)
 	if err != nil {
-		return fmt.Errorf("%s is no model folder: %w", f.Path, err)
+		return err
 	}
-	defer file.Close()
-	vocab, err := wordpiece.ReadVocabulary(file, path)
+	vocab, err := wordpiece.ReadVocabulary(bytes.NewReader(data), path)
 	if err != nil {
 		return err
 	}
@@ -174,18 +229,48 @@ func (f *Folder) readVocabulary() error {
 }
 
 func (f *Folder) readWeights() error {
-	path := filepath.Join(f.Path, WeightsFile)
-	data, err := os.ReadFile(path)
+	data, path, err := f.read(WeightsFile, f.Config.WeightsSum)
 	if err != nil {
-		return fmt.Errorf("%s is no model folder: %w", f.Path, err)
-	}
-	if digest(data) != f.Config.Weights {
-		return fmt.Errorf("%s is damaged: its checksum is not that of %s; train or index again", path, ConfigFile)
+		return err
 	}
 	if f.Weights, err = safetensors.Parse(data, path); err != nil {
 		return err
 	}
+	known := []string{countsTensor}
+	if c := f.Config.Lexical; c != nil {
+		known = append(known, c.TensorNames()...)
+	}
+	for _, name := range f.Weights.Names() {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("%s has the tensor %q, for which %s has no use; train or index again", path, name, ConfigFile)
+		}
+	}
+	return f.readCounts(path)
+}
+
+func (f *Folder) readCounts(path string) error {
 	df, err := f.Weights.I32(countsTensor, f.Vocabulary.Len())
+	if err != nil {
+		return err
+	}
 	f.Counts = Counts{Passages: f.Config.Passages, Having: df.I32}
-	return err
+	for id, n := range df.I32 {
+		if n < 0 || int(n) > f.Counts.Passages {
+			return fmt.Errorf("%s says that %d of %d passages have term %d; train or index again", path, n, f.Counts.Passages, id)
+		}
+	}
+	return nil
+}
+
+// read returns the content and the path of a file of the folder, whose checksum
+// must be sum.
+func (f *Folder) read(name, sum string) (data []byte, path string, err error) {
+	path = filepath.Join(f.Path, name)
+	if data, err = os.ReadFile(path); err != nil {
+		return nil, path, fmt.Errorf("%s is no model folder: %w", f.Path, err)
+	}
+	if digest(data) != sum {
+		return nil, path, fmt.Errorf("%s is damaged: its checksum is not that of %s; train or index again", path, ConfigFile)
+	}
+	return data, path, nil
 }
