@@ -79,6 +79,20 @@ func TestForeignFoldersAreRefused(t *testing.T) {
 	wantError(t, err, "current folder")
 }
 
+// TestFilesOfStagedFolders: what goes wrong with a file of a folder is told in
+// the user's words, not those of the moment.
+func TestFilesOfStagedFolders(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "model")
+	d, err := CreateDir(path, "marker")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Discard()
+	mustWrite(t, filepath.Join(d.Path(), "weights"), "x")
+	err = WriteFile(filepath.Join(d.Path(), "weights", "first"), nil)
+	wantError(t, err, "cannot write "+filepath.Join(path, "weights", "first")+": not a directory")
+}
+
 // TestFolderFilledMeanwhile: what came into an empty folder while its
 // replacement was written is not lost.
 func TestFolderFilledMeanwhile(t *testing.T) {

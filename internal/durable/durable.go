@@ -39,7 +39,7 @@ type File struct {
 func Create(path string) (*File, error) {
 	f, err := create(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot write %s: %w", path, cause(err))
+		return nil, fmt.Errorf("cannot write %s: %w", shown(path), cause(err))
 	}
 	f.buf = bufio.NewWriterSize(f.file, 1<<16)
 	return f, nil
@@ -48,6 +48,8 @@ func Create(path string) (*File, error) {
 func create(path string) (*File, error) {
 	info, err := os.Stat(path)
 	switch {
+	case path == "":
+		return nil, errors.New("its path is empty")
 	case errors.Is(err, fs.ErrNotExist):
 		info = nil
 	case err != nil:
@@ -82,7 +84,7 @@ func create(path string) (*File, error) {
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.buf.Write(p)
 	if err != nil {
-		err = fmt.Errorf("cannot write %s: %w", f.path, cause(err))
+		err = fmt.Errorf("cannot write %s: %w", shown(f.path), cause(err))
 	}
 	return n, err
 }
@@ -92,11 +94,11 @@ func (f *File) Write(p []byte) (int, error) {
 // failed, the new content; whole in either case.
 func (f *File) Commit() error {
 	if f.done {
-		return fmt.Errorf("cannot write %s: %w", f.path, fs.ErrClosed)
+		return fmt.Errorf("cannot write %s: %w", shown(f.path), fs.ErrClosed)
 	}
 	defer f.Discard()
 	if err := f.commit(); err != nil {
-		return fmt.Errorf("cannot write %s: %w", f.path, cause(err))
+		return fmt.Errorf("cannot write %s: %w", shown(f.path), cause(err))
 	}
 	return nil
 }
@@ -150,6 +152,10 @@ func WriteFile(path string, data []byte) error {
 	}
 	return f.Commit()
 }
+
+// shown returns path as the user knows it: a folder of it that is staged goes by
+// the name that it will have.
+func shown(path string) string { return stagedFolder.ReplaceAllString(path, "$1$2$3") }
 
 // cause returns what went wrong without the staged names, which say nothing to
 // the user: "no space left on device".

@@ -130,6 +130,7 @@ func TestRefusedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, why := range map[string]string{
+		"":                             "its path is empty",
 		dir:                            "it is a folder",
 		locked:                         "write-protected",
 		filepath.Join(plain, "run"):    "not a directory",

@@ -19,6 +19,9 @@ const (
 // stagedName matches what follows the stem in a staged name.
 var stagedName = regexp.MustCompile(`^[0-9a-f]{16}\.partial$`)
 
+// stagedFolder matches the staged name of a folder in the path of what is in it.
+var stagedFolder = regexp.MustCompile(`(^|[/\\])\.([^/\\]+)\.[0-9a-f]{16}\.partial([/\\])`)
+
 // stem returns how the staged names of path's content begin.
 func stem(path string) string {
 	base := filepath.Base(path)
