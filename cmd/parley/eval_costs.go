@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -28,8 +29,10 @@ func openCosts(run string) (*costs, error) {
 		return nil, fmt.Errorf("%w: --costs shows what parley search writes beside a run", err)
 	}
 	c := new(costs)
-	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("%s: not the costs of a run: %w", path, err)
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(c); err != nil || len(c.Turns) == 0 {
+		return nil, fmt.Errorf("%s: not the costs of a run, or only a part of them: search again to have them written", path)
 	}
 	return c, nil
 }

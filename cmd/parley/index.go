@@ -82,12 +82,14 @@ func (o *indexing) check() error {
 		return usagef("--k1 %v: it must be 0 or more", o.k1)
 	case !(o.b >= 0 && o.b <= 1):
 		return usagef("--b %v: it must be from 0 to 1", o.b)
+	case o.workers < 0:
+		return usagef("--workers %d: it cannot be negative", o.workers)
 	case o.size < 0:
 		return usagef("--vocab-size %d: it cannot be negative", o.size)
 	case o.size > 0 && o.vocabulary != "":
 		return usagef("--vocab-size is for a vocabulary that is trained, without --vocab")
 	}
-	if o.workers <= 0 {
+	if o.workers == 0 {
 		o.workers = runtime.GOMAXPROCS(0)
 	}
 	return checkCased(o.vocabulary, o.cased)
@@ -131,7 +133,11 @@ func (o *indexing) run(ctx context.Context, io streams) error {
 // openVocabulary reads, borrows or trains the vocabulary.
 func (o *indexing) openVocabulary(io streams, corpus corpus) (*wordpiece.Vocabulary, error) {
 	if o.vocabulary != "" {
-		return openVocabulary(o.vocabulary, o.cased)
+		v, err := openVocabulary(o.vocabulary, o.cased)
+		if err != nil {
+			return nil, err
+		}
+		return v, checkKept(v, o.vocabulary)
 	}
 	p := io.progress("train vocabulary", -1, "passages")
 	defer p.Done()

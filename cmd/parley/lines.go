@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"unicode/utf8"
@@ -39,6 +41,9 @@ func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 		case bufio.ErrTooLong:
 			yield(nil, fmt.Errorf("%s:%d: the line is longer than %d MiB: split it", name, n+1, maxLine>>20))
 		default:
+			if path := new(fs.PathError); errors.As(err, &path) {
+				err = path.Err
+			}
 			yield(nil, fmt.Errorf("%s:%d: cannot read on: %w", name, n+1, err))
 		}
 	}

@@ -8,10 +8,12 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes.
@@ -136,11 +138,33 @@ func settle(cmd *cobra.Command, started *bool) {
 	work := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		*started = true
+		if err := refuseEmpty(cmd, args); err != nil {
+			return err
+		}
 		return work(cmd, args)
 	}
 	for _, sub := range cmd.Commands() {
 		settle(sub, started)
 	}
+}
+
+// refuseEmpty refuses arguments and flags that are empty. Most are variables of
+// a shell script that are not set, and would stand for the current folder, or
+// for a default that is not meant.
+func refuseEmpty(cmd *cobra.Command, args []string) (err error) {
+	if slices.Contains(args, "") {
+		return usagef("an argument is empty: name what it stands for")
+	}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		empty := f.Value.String() == ""
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			empty = len(list.GetSlice()) == 0 || slices.Contains(list.GetSlice(), "")
+		}
+		if empty && err == nil {
+			err = usagef("--%s is empty, or has an empty item: give it a value or leave it out", f.Name)
+		}
+	})
+	return err
 }
 
 // newHelpCommand returns the library's command help, but for a wrong name, which

@@ -81,6 +81,8 @@ func (o *searching) queryMode() (dialog.Mode, error) {
 	switch {
 	case o.k < 1:
 		return dialog.Mode{}, usagef("--k %d: at least one passage must be asked for", o.k)
+	case o.workers < 0:
+		return dialog.Mode{}, usagef("--workers %d: it cannot be negative", o.workers)
 	case o.turns != "" && o.turns != "judged" && o.turns != "all":
 		return dialog.Mode{}, usagef("--turns %s: use judged or all", o.turns)
 	case o.tag != "" && trec.CheckID(o.tag) != nil:
@@ -188,7 +190,7 @@ func (o *searching) write(ctx context.Context, io streams, ix *index.Index, enc 
 // search yields what is found for each question, in their order.
 func (o *searching) search(ctx context.Context, ix *index.Index, enc encoder.Encoder, asked *questions) iter.Seq2[found, error] {
 	workers := o.workers
-	if workers <= 0 {
+	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	searcher := search.New(ix, search.Options{Workers: 1})

@@ -133,6 +133,9 @@ func parseText(line []byte) (string, error) {
 	var object struct{ Text *string }
 	err := json.Unmarshal(line, &object)
 	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) {
+		if wrong.Field == "" {
+			return "", fmt.Errorf(`a JSON %s where an object is due: write {"text": "..."}`, wrong.Value)
+		}
 		return "", fmt.Errorf(`a JSON %s where a string is due: write {"text": "..."}`, wrong.Value)
 	}
 	if err != nil {

@@ -227,8 +227,8 @@ func (o *training) conversations(io streams) ([]dialog.Conversation, error) {
 	}
 	if o.exclude != "" {
 		if len(left) == 0 {
-			return nil, fmt.Errorf("%s names none of the conversations in %s, of which some are to be left out: "+
-				"write their ids, one a line", o.exclude, strings.Join(o.turns, ", "))
+			return nil, fmt.Errorf("%s names no conversation of %s, so that it would leave out none: write their ids, one a line",
+				o.exclude, strings.Join(o.turns, ", "))
 		}
 		fmt.Fprintf(io.err, "left out %d of the %s that %s names\n", len(left), count(len(excluded), "conversation"), o.exclude)
 	}

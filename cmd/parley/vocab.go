@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"iter"
 	"os"
 	"path/filepath"
@@ -196,6 +197,16 @@ func checkCased(path string, cased bool) error {
 		return usagef("--cased: %s says itself how text is folded", path)
 	}
 	return nil
+}
+
+// checkKept refuses the vocabulary read from path where an index cannot keep
+// it: it keeps a vocab.txt.
+func checkKept(v *wordpiece.Vocabulary, path string) error {
+	if v.Write(io.Discard) == nil {
+		return nil
+	}
+	return fmt.Errorf("the added tokens of %s are not just the special tokens of BERT, and an index cannot keep others: "+
+		"name the vocab.txt that belongs to it, or leave --vocab out to have one trained", path)
 }
 
 // isIndex tells whether the folder path holds an index, whole or not.
