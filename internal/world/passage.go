@@ -118,7 +118,7 @@ func (p *writer) fillersOf(s *section) (list []*template) {
 		}
 	}
 	for i := range s.fillers {
-		list = slices.Insert(list, p.random.below(4), &s.fillers[i])
+		list = slices.Insert(list, min(p.random.below(4), len(list)), &s.fillers[i])
 	}
 	return list
 }

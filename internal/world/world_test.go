@@ -42,6 +42,15 @@ func TestSeedsDiffer(t *testing.T) {
 	}
 }
 
+// TestFewFillers makes a passage that draws almost the same filler each time,
+// as one in ten million does.
+func TestFewFillers(t *testing.T) {
+	const i = 11_014_316
+	if p := New(1, i+1).Passage(i); len(strings.Fields(p.Text)) < minWords {
+		t.Errorf("passage %q is too short", p.Text)
+	}
+}
+
 // TestGrammar checks that every fact can be stated and asked, that every value
 // and every entity that a text refers to exists, and that no gap stays open.
 func TestGrammar(t *testing.T) {
