@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/zeebo/xxh3"
 )
@@ -102,7 +103,7 @@ func blocks(data []byte) func(yield func([]byte) bool) {
 func readManifest(dir string) (manifest, error) {
 	path := filepath.Join(dir, manifestFile)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return manifest{}, fmt.Errorf("%s is no index: it has no %s; build one with parley index", dir, manifestFile)
 	} else if err != nil {
 		return manifest{}, err

@@ -56,6 +56,8 @@ func (o *searching) ask(io streams, mode dialog.Mode) (*questions, error) {
 	case lacking == 0 && o.turns != "all":
 		return nil, fmt.Errorf("%s has judgements for %d turns, but has none of these turns: check it with parley collection check, or search with --turns all",
 			o.collection, len(qrels))
+	case lacking > 0:
+		return nil, fmt.Errorf("%s has no turn to search by %s: parley collection check lists the rewriters that it has", o.collection, mode)
 	}
 	return nil, fmt.Errorf("%s has no turn to search by %s", o.collection, mode)
 }
