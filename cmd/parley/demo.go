@@ -151,8 +151,11 @@ func (d *demonstration) step(ctx context.Context, args []string) ([]byte, error)
 	located := inFolder(args, d.dir+string(filepath.Separator))
 	var out, messages bytes.Buffer
 	errOut := d.io.err
-	if d.io.quiet != nil && *d.io.quiet || d.json {
+	switch {
+	case d.io.quiet != nil && *d.io.quiet || d.json:
 		located, errOut = append(located, "--quiet"), &messages
+	case args[0] == "eval": // its few warnings, of ties, would hide the table
+		errOut = &messages
 	}
 	root, _ := newRootCommand(streams{in: d.io.in, out: &out, err: errOut})
 	root.SetArgs(located)
