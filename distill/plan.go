@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 
@@ -108,6 +109,9 @@ func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return Plan{}, fmt.Errorf("cannot read the plan %s: %w", name, err)
+	}
+	if !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")) {
+		return Plan{}, fmt.Errorf("the plan %s is not plain UTF-8: save it as UTF-8 without a byte order mark", name)
 	}
 	plan := base
 	var content any

@@ -43,7 +43,9 @@ func TestReadPlan(t *testing.T) {
 		{"optimiser:\n  learning_rate: 1e30\n", "at most 1"},
 		{"optimiser:\n  batch: 100000\ncandidates:\n  random: 9999\n", "at most 10 million"},
 		{"seed: 2\n---\nseed: 3\n", "a second document"},
-		{"\xff\xfe", "is not valid"},
+		{"\xff\xfes\x00", "is not plain UTF-8"},
+		{"# caf\xe9\nseed: 1\n", "is not plain UTF-8"},
+		{"\ufeffseed: 1\n", "without a byte order mark"},
 	} {
 		plan, err := ReadPlan(strings.NewReader(test.text), "p.yaml", base)
 		if test.want == "" {
