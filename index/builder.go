@@ -124,6 +124,9 @@ func (b *Builder) Dir() string { return b.dir.Path() }
 // N returns the number of passages added so far.
 func (b *Builder) N() int { return len(b.ids) }
 
+// ErrDuplicate is in the error of Add for an id that a passage already has.
+var ErrDuplicate = errors.New("duplicate passage id")
+
 // Add adds a passage with its vector, which may be empty. The vector is copied.
 func (b *Builder) Add(id, title, text string, v sparse.Vector) error {
 	if b.err != nil {
@@ -133,7 +136,7 @@ func (b *Builder) Add(id, title, text string, v sparse.Vector) error {
 		return fmt.Errorf("passage %d has no id", b.N()+1)
 	}
 	if first, ok := b.ids[id]; ok {
-		return fmt.Errorf("duplicate passage id %q (passages %d and %d): give each passage its own id", id, first+1, b.N()+1)
+		return fmt.Errorf("%w %q (passages %d and %d): give each passage its own id", ErrDuplicate, id, first+1, b.N()+1)
 	}
 	if int64(b.N()) == math.MaxUint32 {
 		return fmt.Errorf("passage %q is one too many: an index holds at most %d", id, uint32(math.MaxUint32))

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -203,7 +205,11 @@ func (o *indexing) add(io streams, b *index.Builder, corpus corpus, bm25 *encode
 		if err := trec.CheckID(passage.ID); err != nil {
 			return fmt.Errorf("passage %d: the id %q cannot stand in a run: %w", b.N()+1, passage.ID, err)
 		}
-		if err := b.Add(passage.ID, passage.Title, passage.Text, passage.vector); err != nil {
+		err := b.Add(passage.ID, passage.Title, passage.Text, passage.vector)
+		if errors.Is(err, index.ErrDuplicate) {
+			return fmt.Errorf("%s: %w; parley collection check DIR names the lines", strings.Join(o.collections, ", "), err)
+		}
+		if err != nil {
 			return err
 		}
 		p.Add(1)
