@@ -111,7 +111,7 @@ func (s *splitter) create(dirs [2]string) error {
 	if p := s.options.Passages; p != ShareAll && p != ShareOwn {
 		return fmt.Errorf("cannot share out passages by %q: say %q or %q", p, ShareAll, ShareOwn)
 	}
-	if err := apart(s.collection.dir, dirs[0], dirs[1]); err != nil {
+	if err := apart(s.collection.dir, dirs); err != nil {
 		return err
 	}
 	for i, dir := range dirs {
@@ -125,20 +125,48 @@ func (s *splitter) create(dirs [2]string) error {
 	return nil
 }
 
-// apart reports folders that are the same.
-func apart(dirs ...string) error {
-	seen := make(map[string]bool)
-	for _, dir := range dirs {
-		path, err := filepath.Abs(dir)
+// apart reports folders of which one would overwrite another: from, which is
+// read, may lie beside those that are written or hold them, not the reverse.
+// Links are followed, since a folder is written where they lead.
+func apart(from string, to [2]string) error {
+	var places [3]string
+	for i, dir := range []string{to[0], to[1], from} {
+		place, err := filepath.Abs(dir)
 		if err != nil {
 			return err
 		}
-		if seen[path] {
-			return fmt.Errorf("cannot split: the folder %s is named twice", dir)
-		}
-		seen[path] = true
+		places[i] = followed(place)
+	}
+	a, b, source := places[0], places[1], places[2]
+	switch {
+	case a == b:
+		return fmt.Errorf("cannot split: the folder %s is named twice", to[1])
+	case within(a, b) || within(b, a):
+		return fmt.Errorf("cannot split: of the folders %s and %s one lies in the other: name two apart", to[0], to[1])
+	case within(source, a):
+		return fmt.Errorf("cannot split: the folder %s would overwrite the collection %s: name another", to[0], from)
+	case within(source, b):
+		return fmt.Errorf("cannot split: the folder %s would overwrite the collection %s: name another", to[1], from)
 	}
 	return nil
+}
+
+// followed returns path, which is absolute, with its links followed as far as
+// it exists.
+func followed(path string) string {
+	if end, err := filepath.EvalSymlinks(path); err == nil {
+		return end
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(followed(parent), filepath.Base(path))
+	}
+	return path
+}
+
+// within tells whether path is dir or lies in it.
+func within(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
 }
 
 func (s *splitter) discard() {

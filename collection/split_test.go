@@ -144,7 +144,10 @@ func TestSplitRefuses(t *testing.T) {
 		want string
 	}{
 		{[2]string{a, a + "/"}, collection.SplitOptions{}, "is named twice"},
-		{[2]string{a, tiny}, collection.SplitOptions{}, "is named twice"},
+		{[2]string{a, tiny}, collection.SplitOptions{}, "would overwrite the collection"},
+		{[2]string{filepath.Dir(tiny), a}, collection.SplitOptions{}, "would overwrite the collection"},
+		{[2]string{a, filepath.Join(a, "b")}, collection.SplitOptions{}, "one lies in the other"},
+		{[2]string{filepath.Join(a, "b"), a}, collection.SplitOptions{}, "one lies in the other"},
 		{[2]string{a, a + "b"}, collection.SplitOptions{Fraction: 1.5}, "it lies between 0 and 1"},
 		{[2]string{a, a + "b"}, collection.SplitOptions{Passages: "some"}, `say "all" or "own"`},
 	} {
@@ -161,5 +164,28 @@ func TestSplitRefuses(t *testing.T) {
 	}
 	if left, err := os.ReadDir(out); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// TestSplitFollowsLinks checks that a collection is not overwritten by a half of
+// it under another name.
+func TestSplitFollowsLinks(t *testing.T) {
+	dir, _, _ := split(t, tiny, collection.SplitOptions{}) // made by us, so that it may be overwritten
+	c, err := collection.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Skip("no links here:", err)
+	}
+	before := lines(t, dir, "turns.jsonl")
+	for _, dirs := range [][2]string{{link, link + "b"}, {link + "b", link}} {
+		if _, err := collection.Split(context.Background(), c, dirs, collection.SplitOptions{}); err == nil || !strings.Contains(err.Error(), "would overwrite the collection") {
+			t.Errorf("%v: error %v", dirs, err)
+		}
+	}
+	if after := lines(t, dir, "turns.jsonl"); !slices.Equal(before, after) {
+		t.Errorf("%d of %d turns are left", len(after), len(before))
 	}
 }
