@@ -126,6 +126,18 @@ func TestStatistics(t *testing.T) {
 	}
 }
 
+// TestStatisticsCountHumanRewritesOnce checks that a turn with two human rewrites
+// counts once, with the rewrite that is used.
+func TestStatisticsCountHumanRewritesOnce(t *testing.T) {
+	r, _ := check(t, map[string]string{"corpus.jsonl": "", "turns.jsonl": `{"id": "a1", "conversation": "a", "turn": 1, "question": "q", "rewrite": "two words", "rewrites": {"human": "x"}}
+{"id": "a2", "conversation": "a", "turn": 2, "question": "q", "rewrites": {"human": "now four words here"}}
+`}, 0)
+	want := []collection.RewriteStatistics{{Rewriter: "human", Turns: 2, Words: 3}}
+	if diff := cmp.Diff(want, r.Statistics.Rewrites); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // BenchmarkCheck checks a made-up collection; bytes are those of its corpus.
 func BenchmarkCheck(b *testing.B) {
 	s, err := collection.Synthesise(collection.SynthesisOptions{Passages: 20000, Conversations: 100})

@@ -124,7 +124,9 @@ func (t *tally) turn(turn dialog.Turn, judged bool, relevant int) {
 		t.rewrite(dialog.Human, turn.Rewrite, judged)
 	}
 	for name, text := range turn.Rewrites {
-		t.rewrite(name, text, judged)
+		if name != dialog.Human || turn.Rewrite == "" { // else it was counted: Turn.Rewrite goes before
+			t.rewrite(name, text, judged)
+		}
 	}
 	count := t.byNumber[turn.Number]
 	if count == nil {
