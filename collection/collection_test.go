@@ -148,7 +148,8 @@ func TestErrorsNameFileLineAndCure(t *testing.T) {
 		"gap":         {map[string]string{"turns.jsonl": strings.Replace(turns, `"turn": 2`, `"turn": 3`, 1)}, `DIR/turns.jsonl:3: turn "a_2" has number 3 of conversation "a" where 2 is due: number its turns 1, 2, 3 … in the order of the file`},
 		"turn 0":      {map[string]string{"turns.jsonl": strings.Replace(turns, `"turn": 2`, `"turn": 0`, 1)}, `DIR/turns.jsonl:3: field "turn": 0: number turns from 1`},
 		"turn 1.5":    {map[string]string{"turns.jsonl": strings.Replace(turns, `"turn": 2`, `"turn": 1.5`, 1)}, `DIR/turns.jsonl:3: field "turn": 1.5 is not a whole number in reach: number turns 1, 2, 3 …`},
-		"comment id":  {map[string]string{"turns.jsonl": strings.Replace(turns, `"a_1"`, `"#1"`, 1)}, `DIR/turns.jsonl:1: field "id": id "#1" starts with "#", which starts a comment in qrels and runs: choose another`},
+		"comment id":  {map[string]string{"turns.jsonl": strings.Replace(turns, `"a_1"`, `"#1"`, 1)}, `DIR/turns.jsonl:1: field "id": id "#1" starts with "#", which some readers of qrels and runs take for a comment: choose another`},
+		"mark id":     {map[string]string{"turns.jsonl": strings.Replace(turns, `"a_1"`, `"\ufeffa_1"`, 1)}, `DIR/turns.jsonl:1: field "id": id "\ufeffa_1" starts with a byte order mark, which qrels and runs may not: choose another`},
 		"qrels":       {map[string]string{"qrels.txt": "a_1 0 p1\n"}, `DIR/qrels.txt:1: 3 fields instead of 4: write each line as "topic 0 passage grade"`},
 	} {
 		t.Run(name, func(t *testing.T) {

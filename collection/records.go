@@ -3,6 +3,7 @@ package collection
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"parley/dialog"
 	"parley/trec"
@@ -136,8 +137,12 @@ func (s *scanner) id() (string, error) {
 // topic reads an identifier that can start a line of a TREC file.
 func (s *scanner) topic() (string, error) {
 	id, err := s.id()
-	if err == nil && id[0] == '#' {
-		err = fmt.Errorf("id %q starts with \"#\", which starts a comment in qrels and runs: choose another", id)
+	switch {
+	case err != nil:
+	case id[0] == '#':
+		err = fmt.Errorf("id %q starts with \"#\", which some readers of qrels and runs take for a comment: choose another", id)
+	case strings.HasPrefix(id, "\ufeff"):
+		err = fmt.Errorf("id %q starts with a byte order mark, which qrels and runs may not: choose another", id)
 	}
 	return id, err
 }
