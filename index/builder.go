@@ -27,7 +27,7 @@ type Options struct {
 }
 
 // Builder writes an index. Vectors and texts go to disk as they come; memory
-// holds about 40 bytes a passage beside the ids, and a bounded buffer while
+// holds about 120 bytes a passage beside the ids, and a bounded buffer while
 // posting lists are made.
 type Builder struct {
 	path    string
