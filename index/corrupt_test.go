@@ -186,6 +186,24 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestForgedErrors has damage under checksums that are right.
+func TestForgedErrors(t *testing.T) {
+	for _, test := range []struct{ name, file, from, to, want string }{
+		{"one id twice", "passages", "btitletextac", "btitletextab", "DIR/passages: damaged at byte 120: the ids of passages 0 and 2 are not in order"},
+		{"a file's version", "forward", "PRLYFORW\x01", "PRLYFORW\x02", "DIR/forward: damaged at byte 8: it has format version 2, not 1 as the manifest says"},
+	} {
+		dir := small(t)
+		replace(t, dir, test.file, test.from, test.to)
+		if err := index.SealAgain(dir, nil); err != nil {
+			t.Fatal(err)
+		}
+		_, err := index.Open(dir)
+		if want := strings.ReplaceAll(test.want, "DIR", dir); err == nil || !strings.HasPrefix(err.Error(), want+": build the index again") {
+			t.Errorf("%s:\n got %v\nwant %s", test.name, err, want)
+		}
+	}
+}
+
 // replace changes a file of an index.
 func replace(t testing.TB, dir, name, from, to string) {
 	t.Helper()
