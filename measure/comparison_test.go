@@ -48,6 +48,36 @@ func TestIntervalOfClusters(t *testing.T) {
 	}
 }
 
+// TestIntervalsDrawClusters checks that the intervals of means and of
+// differences are those of whole conversations, where topics are told apart by
+// them.
+func TestIntervalsDrawClusters(t *testing.T) {
+	base, system := paired(t, 40, func(i int) float64 { return float64(i/5%3) / 8 })
+	conversation := func(topic string) string { c, _, _ := strings.Cut(topic, "_"); return c }
+	var labels []string
+	var differences []float64
+	for i, topic := range base.Topics {
+		labels = append(labels, conversation(topic))
+		differences = append(differences, system.Values[0][i]-base.Values[0][i])
+	}
+	b := Bootstrap{Seed: 2, Cluster: conversation}
+	low, high := system.Interval(0, b)
+	if wantLow, wantHigh := b.Interval(system.Values[0], labels); low != wantLow || high != wantHigh {
+		t.Errorf("mean: %v to %v, want %v to %v", low, high, wantLow, wantHigh)
+	}
+	all, err := Compare(base, []*Evaluation{system}, CompareOptions{Intervals: &b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := all[0][0]
+	if wantLow, wantHigh := b.Interval(differences, labels); c.Low != wantLow || c.High != wantHigh {
+		t.Errorf("difference: %v to %v, want %v to %v", c.Low, c.High, wantLow, wantHigh)
+	}
+	if low, high := b.Interval(differences, nil); c.Low == low && c.High == high {
+		t.Error("the test cannot tell conversations from topics")
+	}
+}
+
 func TestIntervalWithoutSpread(t *testing.T) {
 	for _, values := range [][]float64{{}, {.5}, {.5, .5, .5}} {
 		low, high := Bootstrap{}.Interval(values, nil)

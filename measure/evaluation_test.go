@@ -96,6 +96,11 @@ func TestAverageOverSeeds(t *testing.T) {
 	if d := cmp.Diff([]string{"a_1", "b_1"}, part.Topics); d != "" {
 		t.Error(d)
 	}
+	var printed strings.Builder
+	counted := evaluate(t, small, nil, measures(t, "NumRel"), 2).Select(func(topic string) bool { return strings.HasSuffix(topic, "_1") })
+	if err := WriteTrecEval(&printed, counted, false); err != nil || !strings.HasSuffix(printed.String(), "\tall\t2\n") {
+		t.Errorf("the relevant passages of first turns, as trec_eval counts them: %q %v", &printed, err)
+	}
 	if got := part.Aggregate(0); got != .375 {
 		t.Errorf("the mean over first turns is %v", got)
 	}

@@ -82,6 +82,7 @@ func TestRandomisationExact(t *testing.T) {
 		{[]float64{3, 1, -1}, 6. / 8}, // all but ±(3-1-1)
 		{[]float64{.1, -.2, .3, .25, .5, -.05, .4, .15}, .078125},
 		{sleep, 2. / 512},
+		{slices.Repeat([]float64{1}, 16), 2. / (1 << 16)},
 	} {
 		if got := Randomisation(c.d, 100, 1); !near(got, c.want, 1e-15) {
 			t.Errorf("Randomisation(%v) = %v, want %v", c.d, got, c.want)
@@ -102,6 +103,14 @@ func TestRandomisationSampled(t *testing.T) {
 		if again := Randomisation(d, 20_000, 7); again != got {
 			t.Errorf("the same seed gave %v, then %v", got, again)
 		}
+	}
+}
+
+// TestRandomisationIsNeverCertain counts the observed assignment of signs among
+// those that were drawn, so that p is not 0.
+func TestRandomisationIsNeverCertain(t *testing.T) {
+	if p, want := Randomisation(slices.Repeat([]float64{1}, 60), 99, 1), .01; p != want {
+		t.Errorf("p = %v, want %v", p, want)
 	}
 }
 
