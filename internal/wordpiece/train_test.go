@@ -141,6 +141,30 @@ func TestTrainKeepsTheMostFrequentCharacters(t *testing.T) {
 	}
 }
 
+// TestTrainTakesCharactersInTheirOrder takes the first of equally frequent
+// characters where not all find room.
+func TestTrainTakesCharactersInTheirOrder(t *testing.T) {
+	v, err := Train(texts("h g f e d c b a"), TrainOptions{Size: 16, MinCount: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(v.tokens[5:], " "), "a b c d"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestTrainLeavesOutUnknownWords trains on a word that no vocabulary covers, for
+// its length.
+func TestTrainLeavesOutUnknownWords(t *testing.T) {
+	v, err := Train(texts("ab ab "+strings.Repeat("xy", longest)), TrainOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(v.tokens[5:], " "), "a b ##b ab"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestTrainErrors(t *testing.T) {
 	broken := errors.New("corpus.jsonl:3: broken")
 	failing := func(yield func(string, error) bool) {

@@ -96,6 +96,16 @@ func TestFingerprint(t *testing.T) {
 			t.Errorf("%v %+v has the fingerprint of another vocabulary", other.tokens, other.options)
 		}
 	}
+	added := func(verbatim ...string) string {
+		v, err := source{name: "v"}.vocabulary([]string{"[UNK]", "a", "b"}, 3, verbatim, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v.Fingerprint()
+	}
+	if added("a") == added("b") {
+		t.Error("the tokens that are found in text as it stands do not matter")
+	}
 }
 
 func TestOnlyPunctuation(t *testing.T) {
