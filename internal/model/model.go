@@ -177,27 +177,33 @@ func (f *Folder) readConfig() error {
 	if err != nil {
 		return fmt.Errorf("%s is no model folder: %w", f.Path, err)
 	}
+	f.Config, err = parseConfig(data, path)
+	return err
+}
+
+// parseConfig reads the content of the config.json at path.
+func parseConfig(data []byte, path string) (c Config, err error) {
 	var version struct {
 		Version int `json:"parley_model"`
 	}
 	if err := json.Unmarshal(data, &version); err != nil {
-		return fmt.Errorf("%s is not valid: %w; train or index again", path, err)
+		return c, fmt.Errorf("%s is not valid: %w; train or index again", path, err)
 	}
 	if version.Version != Version {
-		return fmt.Errorf("%s has model version %d where this program reads version %d; train or index again", path, version.Version, Version)
+		return c, fmt.Errorf("%s has model version %d where this program reads version %d; train or index again", path, version.Version, Version)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&f.Config); err != nil {
-		return fmt.Errorf("%s is not valid: %w; train or index again", path, err)
+	if err := decoder.Decode(&c); err != nil {
+		return c, fmt.Errorf("%s is not valid: %w; train or index again", path, err)
 	}
-	if sum, err := f.Config.sum(); err != nil || sum != f.Config.ConfigSum {
-		return fmt.Errorf("%s is damaged or edited: its checksum is not the one that it says; train or index again", path)
+	if sum, err := c.sum(); err != nil || sum != c.ConfigSum {
+		return c, fmt.Errorf("%s is damaged or edited: its checksum is not the one that it says; train or index again", path)
 	}
-	if err := f.Config.check(); err != nil {
-		return fmt.Errorf("%s %w", path, err)
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("%s %w", path, err)
 	}
-	return nil
+	return c, nil
 }
 
 // check says what a configuration cannot be, whoever wrote it.
