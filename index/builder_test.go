@@ -130,8 +130,8 @@ func TestReplace(t *testing.T) {
 }
 
 func TestVocabularySize(t *testing.T) {
-	for _, v := range []int{-1, 0, 1 << 33} {
-		if _, err := index.Create(filepath.Join(t.TempDir(), "index"), index.Options{Vocabulary: v}); err == nil {
+	for _, v := range []int64{-1, 0, 1 << 33} {
+		if _, err := index.Create(filepath.Join(t.TempDir(), "index"), index.Options{Vocabulary: int(v)}); err == nil {
 			t.Errorf("a vocabulary of %d is taken", v)
 		}
 	}

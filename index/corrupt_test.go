@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -233,7 +234,7 @@ func FuzzOpen(f *testing.F) {
 	postings, forward, passages := content("postings"), content("forward"), content("passages")
 	f.Add(postings, forward, passages, 3, 6, 4, 16, float32(.01))
 	f.Add(postings, forward, passages, 2, 6, 4, 16, float32(.01))
-	f.Add(postings, forward, passages, -1, 1<<40, 1<<60, -1, float32(-1))
+	f.Add(postings, forward, passages, -1, math.MaxInt, math.MaxInt/8, -1, float32(-1))
 	for i := range 200 { // one byte of each file at a time
 		damaged := [][]byte{bytes.Clone(postings), bytes.Clone(forward), bytes.Clone(passages)}
 		file := damaged[i%3]
