@@ -20,6 +20,9 @@ func TTest(differences []float64) (t, p float64) {
 		return 0, 1
 	}
 	centre, spread := mean(differences), math.Sqrt(variance(differences)/n)
+	if slices.Min(differences) == slices.Max(differences) {
+		spread = 0 // their mean, rounded, may be another number
+	}
 	if spread == 0 {
 		if centre == 0 {
 			return 0, 1
