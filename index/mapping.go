@@ -17,12 +17,7 @@ var errNotRegular = errors.New("it is not a regular file")
 // mapFile maps the file at path, or reads it where files cannot be mapped.
 // data is aligned to 8 bytes at least.
 func mapFile(path string) (mapping, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return mapping{}, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(path) // before it is opened: to open a pipe is to wait for its writer
 	if err != nil {
 		return mapping{}, err
 	}
@@ -35,5 +30,10 @@ func mapFile(path string) (mapping, error) {
 	case size == 0:
 		return mapping{close: func() error { return nil }}, nil
 	}
+	f, err := os.Open(path)
+	if err != nil {
+		return mapping{}, err
+	}
+	defer f.Close()
 	return mapOpen(f, int(size))
 }

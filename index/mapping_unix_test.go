@@ -1,0 +1,22 @@
+//go:build unix
+
+package index
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestPipeIsRefused says that a pipe in place of a file is told, not waited for.
+func TestPipeIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mapFile(path); !errors.Is(err, errNotRegular) {
+		t.Errorf("error %v, want %v", err, errNotRegular)
+	}
+}
