@@ -203,7 +203,8 @@ func (s *scanner) escape(out []byte) ([]byte, error) {
 	return append(out, values[i]), nil
 }
 
-// unicode reads \uXXXX, or the two of a surrogate pair.
+// unicode reads an escaped character: one \u with four hex digits, or the two of
+// a surrogate pair.
 func (s *scanner) unicode() (rune, error) {
 	first, err := s.hex()
 	if err != nil {
@@ -225,7 +226,7 @@ func (s *scanner) unicode() (rune, error) {
 	return 0, s.fail("\\u%04x is half of a surrogate pair: write the character itself, or both halves", first)
 }
 
-// hex reads \uXXXX.
+// hex reads one \u with four hex digits.
 func (s *scanner) hex() (uint64, error) {
 	if s.pos+6 > len(s.in) {
 		s.pos = len(s.in)

@@ -1,7 +1,7 @@
 """Makes golden.jsonl.gz: hostile texts and the ids that the reference gives them.
 
     pip install tokenizers==0.23.3
-    python golden.py golden.txt golden.jsonl.gz ../../../../shared/data/bert-base-uncased-vocab.txt
+    python golden.py golden.txt golden.jsonl.gz VOCAB      # VOCAB: vocab.txt of bert-base-uncased
 
 The first line is the version of the reference, digests of the words that it makes around every code point, and digests
 of its ids for the texts below under another vocabulary; every further line is a text and its ids under golden.txt.
