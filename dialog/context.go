@@ -95,26 +95,54 @@ func (b Budget) Resolved() Budget {
 // from the oldest end. An utterance of which nothing is kept takes no
 // separator.
 func (b Budget) Keep(c Context, counts []int) []int {
-	b = b.Resolved()
-	keep, left, begun := make([]int, len(c)), b.Total, false
+	keep, rest := make([]int, len(c)), b.Begin()
 	for i, u := range c {
-		n := counts[i]
-		switch {
-		case u.Role == Answer && b.NoAnswers:
-			n = 0
-		case u.Role == Answer && b.Answer >= 0:
-			n = min(n, b.Answer)
-		}
-		if b.Total >= 0 {
-			room := left
-			if begun {
-				room-- // the separator
-			}
-			if n = max(0, min(n, room)); n > 0 {
-				left, begun = room-n, true
-			}
-		}
-		keep[i] = n
+		keep[i] = rest.Keep(u, counts[i])
 	}
 	return keep
+}
+
+// Rest is what is left of a budget while a context is read, newest utterance
+// first.
+type Rest struct {
+	budget Budget
+	left   int // tokens, where the budget has a limit
+	begun  bool
+}
+
+// Begin returns the whole budget.
+func (b Budget) Begin() Rest {
+	b = b.Resolved()
+	return Rest{budget: b, left: b.Total}
+}
+
+// Keep says how many of the n tokens of the next utterance to read, and takes
+// them off the rest.
+func (r *Rest) Keep(u Utterance, n int) int {
+	switch {
+	case u.Role == Answer && r.budget.NoAnswers:
+		n = 0
+	case u.Role == Answer && r.budget.Answer >= 0:
+		n = min(n, r.budget.Answer)
+	}
+	if r.budget.Total >= 0 {
+		room := r.room()
+		if n = max(0, min(n, room)); n > 0 {
+			r.left = room - n
+		}
+	}
+	r.begun = r.begun || n > 0
+	return n
+}
+
+// Spent reports whether nothing more can be read.
+func (r *Rest) Spent() bool { return r.budget.Total >= 0 && r.room() <= 0 }
+
+// room returns how many tokens of the next utterance can be read: a separator
+// stands before all but the first.
+func (r *Rest) room() int {
+	if r.begun {
+		return r.left - 1
+	}
+	return r.left
 }

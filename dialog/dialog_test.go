@@ -196,3 +196,18 @@ func FuzzParseMode(f *testing.F) {
 		}
 	})
 }
+
+// TestSpent says that a spent budget keeps nothing more, and one that is not
+// keeps something of the next question.
+func TestSpent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := dialog.Budget{Answer: rapid.IntRange(-1, 9).Draw(t, "answer"), Total: rapid.IntRange(-1, 40).Draw(t, "total")}
+		rest := b.Begin()
+		for range 8 {
+			spent := rest.Spent()
+			if kept := rest.Keep(dialog.Utterance{}, rapid.IntRange(1, 9).Draw(t, "tokens")); (kept == 0) != spent {
+				t.Fatalf("%d tokens kept of a budget of which it was said that it is spent: %v", kept, spent)
+			}
+		}
+	})
+}

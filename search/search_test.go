@@ -219,3 +219,40 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%d postings, want 4", got)
 	}
 }
+
+// TestLargeVocabulary searches for terms whose ids need more than 16 bits, as
+// multilingual vocabularies have them: the same vectors over the lowest terms
+// must score the same.
+func TestLargeVocabulary(t *testing.T) {
+	const vocabulary, low = 120_000, 1000
+	r := rand.New(rand.NewPCG(5, 6))
+	var small, large []sparse.Vector
+	for range 400 {
+		v := sparse.Vector{}
+		for term := range uint32(low) {
+			if r.IntN(40) == 0 {
+				v.Terms, v.Weights = append(v.Terms, term), append(v.Weights, r.Float32()+.01)
+			}
+		}
+		w := sparse.Vector{Weights: v.Weights}
+		for _, term := range v.Terms { // spread over the whole vocabulary, the last one included
+			w.Terms = append(w.Terms, vocabulary-1-(low-1-term)*(vocabulary-1)/(low-1))
+		}
+		small, large = append(small, v), append(large, w)
+	}
+	few, many := build(t, low, small), build(t, vocabulary, large)
+	for i, v := range small {
+		want := search.New(few, search.Options{}).Search(v, 20, nil)
+		if got := search.New(many, search.Options{}).Search(large[i], 20, nil); !slices.Equal(got, want) {
+			t.Fatalf("query %d: %s", i, cmp.Diff(want, got))
+		}
+		for j, term := range v.Terms {
+			if few.DF(term) != many.DF(large[i].Terms[j]) {
+				t.Fatalf("df of term %d is %d, want %d", large[i].Terms[j], many.DF(large[i].Terms[j]), few.DF(term))
+			}
+		}
+		if i > 40 {
+			break
+		}
+	}
+}
