@@ -6,28 +6,49 @@ import (
 	"parley/internal/f32"
 )
 
-// adam is the Adam optimiser (Kingma and Ba, arXiv 1412.6980) over parameters.
+// adam is the Adam optimiser (Kingma and Ba, arXiv 1412.6980) over parameters,
+// with decoupled weight decay (AdamW; Loshchilov and Hutter, arXiv 1711.05101).
 type adam struct {
 	parameters []*f32.Parameter
 	first      [][]float32 // running means of the gradients
 	second     [][]float32 // and of their squares
+	decay      float64     // weight decay of matrices; biases and norms have none
 	steps      int
+	pieces     []piece
+	sums       []float64 // [pieces] of the squares of the gradients
+
+	// Of the step under way.
+	rate, scale float32
+	keep        float32 // what weight decay leaves of a weight
 }
+
+// piece is a part of a parameter that one goroutine works on.
+type piece struct{ parameter, from, to int }
 
 const (
 	beta1   = .9
 	beta2   = .999
 	epsilon = 1e-8
-	// block is how many values one piece of work updates.
+	// block is the most values of a piece.
 	block = 1 << 14
+	// chain is how many values, over all parameters, are summed one after the
+	// other: the norm is a sum of such sums, whoever computed them.
+	chain = 1 << 21
 )
 
-func newAdam(parameters []*f32.Parameter) *adam {
-	a := &adam{parameters: parameters}
-	for _, p := range parameters {
-		a.first = append(a.first, make([]float32, len(p.Value)))
-		a.second = append(a.second, make([]float32, len(p.Value)))
+func newAdam(parameters []*f32.Parameter, decay float64) *adam {
+	a := &adam{parameters: parameters, decay: decay}
+	total := 0
+	for i, p := range parameters {
+		n := len(p.Value)
+		a.first = append(a.first, make([]float32, n))
+		a.second = append(a.second, make([]float32, n))
+		for from := 0; from < n; from += block {
+			a.pieces = append(a.pieces, piece{i, from, min(from+block, n)})
+		}
+		total += n
 	}
+	a.sums = make([]float64, (total+chain-1)/chain)
 	return a
 }
 
@@ -35,25 +56,37 @@ func newAdam(parameters []*f32.Parameter) *adam {
 // clip where they exceed it, and clears the gradients. ok is false, and nothing
 // moves, where the gradients are no numbers any more.
 func (a *adam) step(rate, clip float64, workers int) (ok bool) {
-	norm := a.norm()
+	f32.Parallel(len(a.sums), workers, a.sum)
+	norm := 0.0
+	for _, sum := range a.sums {
+		norm += sum
+	}
+	norm = math.Sqrt(norm)
 	if !finite(norm) {
 		return false
 	}
 	a.steps++
-	scale := float32(1)
+	a.scale = 1
 	if norm > clip {
-		scale = float32(clip / norm)
+		a.scale = float32(clip / norm)
 	}
 	correction := math.Sqrt(1-math.Pow(beta2, float64(a.steps))) / (1 - math.Pow(beta1, float64(a.steps)))
-	rate *= correction
-	for i, p := range a.parameters {
-		blocks := (len(p.Value) + block - 1) / block
-		f32.Parallel(blocks, workers, func(b int) {
-			from, to := b*block, min((b+1)*block, len(p.Value))
-			update(p.Value[from:to], p.Grad[from:to], a.first[i][from:to], a.second[i][from:to], float32(rate), scale)
-		})
-	}
+	a.rate, a.keep = float32(rate*correction), float32(1-rate*a.decay)
+	f32.Parallel(len(a.pieces), workers, a.update)
 	return true
+}
+
+// update updates piece i.
+func (a *adam) update(i int) {
+	at := a.pieces[i]
+	p := a.parameters[at.parameter]
+	value, grad := p.Value[at.from:at.to], p.Grad[at.from:at.to]
+	if a.keep != 1 && len(p.Shape) > 1 {
+		for j := range value {
+			value[j] *= a.keep
+		}
+	}
+	update(value, grad, a.first[at.parameter][at.from:at.to], a.second[at.parameter][at.from:at.to], a.rate, a.scale)
 }
 
 func update(value, grad, first, second []float32, rate, scale float32) {
@@ -68,13 +101,35 @@ func update(value, grad, first, second []float32, rate, scale float32) {
 	}
 }
 
-// norm returns the Euclidean norm of all gradients.
-func (a *adam) norm() float64 {
+// sum sums up the squares of the i-th chain of gradients.
+func (a *adam) sum(i int) {
 	sum := 0.0
+	from, to := i*chain, (i+1)*chain // of the gradients of all parameters, one after the other
 	for _, p := range a.parameters {
-		for _, g := range p.Grad {
-			sum += float64(g) * float64(g)
+		n := len(p.Grad)
+		if from < n && to > 0 {
+			for _, g := range p.Grad[max(from, 0):min(to, n)] {
+				sum += float64(g) * float64(g)
+			}
 		}
+		from, to = from-n, to-n
 	}
-	return math.Sqrt(sum)
+	a.sums[i] = sum
+}
+
+// schedule is a learning rate that rises from 0 and then falls to it, both
+// linearly.
+type schedule struct {
+	rate  float64 // the highest
+	warm  float64 // share of the steps over which it rises
+	steps int
+}
+
+// at returns the learning rate of a step, from 0.
+func (s schedule) at(step int) float64 {
+	warm := max(1, int(s.warm*float64(s.steps)))
+	if step < warm {
+		return s.rate * float64(step+1) / float64(warm)
+	}
+	return s.rate * float64(s.steps-step) / float64(max(1, s.steps-warm))
 }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestResumes interrupts a training at its ends, within and between epochs,
@@ -135,5 +136,26 @@ func TestKeyCoversTheData(t *testing.T) {
 	}
 	if keys[key(func(*world) {})] != "nothing" {
 		t.Error("the key is not always the same")
+	}
+}
+
+// TestCostlyCheckpointsAreRare says that by default no more than a twentieth of
+// the time goes into checkpoints, and that a stated interval is kept to.
+func TestCostlyCheckpointsAreRare(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
+	for _, test := range []struct {
+		keeper keeper
+		want   bool
+	}{
+		{keeper{saved: ago(14 * time.Second)}, false},
+		{keeper{saved: ago(16 * time.Second)}, true},
+		{keeper{saved: ago(16 * time.Second), cost: time.Second}, false},
+		{keeper{saved: ago(21 * time.Second), cost: time.Second}, true},
+		{keeper{saved: ago(2 * time.Second), cost: time.Second, every: time.Second}, true},
+		{keeper{saved: ago(2 * time.Second), every: time.Minute}, false},
+	} {
+		if got := test.keeper.due(); got != test.want {
+			t.Errorf("%v after the last, which took %v, with an interval of %v: due %v", time.Since(test.keeper.saved), test.keeper.cost, test.keeper.every, got)
+		}
 	}
 }

@@ -263,8 +263,8 @@ func TestBestEpochIsKept(t *testing.T) {
 		if r.Best != lowest+1 {
 			t.Fatalf("seed %d: kept epoch %d, the best is %d", p.Seed, r.Best, lowest+1)
 		}
-		tr := r.keeper.t
-		kept, err := tr.validate(context.Background(), p.terms(tr.steps))
+		tr := r.keeper.t.(*trainer)
+		kept, err := tr.validate(context.Background(), p.terms(tr.schedule.steps))
 		if err != nil {
 			t.Fatal(err)
 		}

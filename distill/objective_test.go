@@ -109,8 +109,9 @@ func TestRamp(t *testing.T) {
 func TestAdam(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 7))
 	const n = block + 7 // more than one piece of work
-	p := f32.NewParameter("p", n)
-	a := newAdam([]*f32.Parameter{p})
+	p, bias := f32.NewParameter("p", 1, n), f32.NewParameter("bias", 3)
+	bias.Value[0] = 1
+	a := newAdam([]*f32.Parameter{p, bias}, .1)
 	value, m, v := make([]float64, n), make([]float64, n), make([]float64, n)
 	for step := 1; step <= 50; step++ {
 		norm := 0.0
@@ -127,11 +128,15 @@ func TestAdam(t *testing.T) {
 			m[i] = .9*m[i] + .1*g
 			v[i] = .999*v[i] + .001*g*g
 			mhat, vhat := m[i]/(1-math.Pow(.9, float64(step))), v[i]/(1-math.Pow(.999, float64(step)))
+			value[i] *= 1 - .01*.1
 			value[i] -= .01 * mhat / (math.Sqrt(vhat) + 1e-8)
 		}
-		if !a.step(.01, clip, 2) {
+		if !a.step(.01, clip, 1+step%2) {
 			t.Fatal("a step with finite gradients was refused")
 		}
+	}
+	if bias.Value[0] != 1 {
+		t.Errorf("a bias without gradient decayed to %v", bias.Value[0])
 	}
 	p.Grad[1] = float32(math.NaN())
 	before := p.Value[0]

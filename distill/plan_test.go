@@ -74,10 +74,9 @@ func TestReadPlanTakesZero(t *testing.T) {
 // TestSchedule pins what the plan makes of steps: the learning rate, the terms,
 // the default number of epochs.
 func TestSchedule(t *testing.T) {
-	tr := &trainer{plan: DefaultPlan(StudentMLP), steps: 100}
-	tr.plan.Optimiser.LearningRate, tr.plan.Optimiser.WarmUp = 1, .1
+	rate := schedule{rate: 1, warm: .1, steps: 100}
 	for step, want := range map[int]float64{0: .1, 4: .5, 9: 1, 10: 1, 55: .5, 99: 1. / 90} {
-		if got := tr.rate(step); math.Abs(got-want) > 1e-12 {
+		if got := rate.at(step); math.Abs(got-want) > 1e-12 {
 			t.Errorf("rate at step %d: %v, want %v", step, got, want)
 		}
 	}

@@ -20,7 +20,8 @@ type Options struct {
 	// Checkpoint is the file that an interrupted training is taken up from; ""
 	// means none. It is removed when the training ends.
 	Checkpoint string
-	// CheckpointEvery is how far apart checkpoints are; 0 means 15 seconds.
+	// CheckpointEvery is how far apart checkpoints are; 0 means
+	// DefaultCheckpointEvery, or further where they are costly.
 	CheckpointEvery time.Duration
 	// Preparing, if not nil, is told how many turns are ready, from several
 	// goroutines.
@@ -49,7 +50,7 @@ type trainer struct {
 	counts   Counts
 	training []example
 	held     []example
-	steps    int // of the whole training
+	schedule schedule
 
 	epoch   int // the epoch under way, from 0
 	at      int // steps done in it
@@ -57,13 +58,6 @@ type trainer struct {
 	running sums // of the epoch under way
 	best    best
 	scratch []scratch // [batch]
-}
-
-// best is the best student so far, by its loss on the held-out turns.
-type best struct {
-	loss   float64
-	epoch  int
-	values [][]float32
 }
 
 // Train trains a student by the plan. It ends early with ctx's error when ctx
@@ -85,11 +79,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	if t.best.values != nil {
-		for i, p := range t.student.Parameters() {
-			copy(p.Value, t.best.values[i])
-		}
-	}
+	t.best.bring(t.student.Parameters())
 	return &Result{Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, student: t.student, keeper: keeper}, nil
 }
 
@@ -107,7 +97,6 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 	t := &trainer{
 		plan: plan, workers: max(1, o.Workers), reader: reader, passages: d.Passages,
 		sampler: newSampler(plan.Candidates, d.Passages.N()),
-		best:    best{loss: math.Inf(1)},
 		scratch: make([]scratch, plan.Optimiser.Batch),
 	}
 	if t.training, t.held, err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
@@ -119,8 +108,11 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 		contexts[i] = ex.context
 	}
 	t.student = newStudent(plan, reader, d.Passages, contexts)
-	t.adam = newAdam(t.student.Parameters())
-	t.steps = t.plan.Optimiser.Epochs * t.stepsPerEpoch()
+	t.adam = newAdam(t.student.Parameters(), 0)
+	t.schedule = schedule{
+		rate: plan.Optimiser.LearningRate, warm: plan.Optimiser.WarmUp,
+		steps: t.plan.Optimiser.Epochs * t.stepsPerEpoch(),
+	}
 	return t, nil
 }
 
@@ -133,7 +125,7 @@ func (t *trainer) stepsPerEpoch() int {
 func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper *keeper) error {
 	size := t.plan.Optimiser.Batch
 	order := t.random(streamOrder, uint64(t.epoch)).Perm(len(t.training))
-	terms := t.plan.terms(t.steps)
+	terms := t.plan.terms(t.schedule.steps)
 	for t.at < t.stepsPerEpoch() {
 		if err := ctx.Err(); err != nil {
 			return keeper.interrupted(err)
@@ -145,7 +137,7 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 		t.at++
 		if progress != nil {
 			left := (t.plan.Optimiser.Epochs-t.epoch)*len(order) - min(t.at*size, len(order))
-			progress(Progress{Step: t.adam.steps, Steps: t.steps, Turns: len(batch), Left: left, Epoch: t.summary()})
+			progress(Progress{Step: t.adam.steps, Steps: t.schedule.steps, Turns: len(batch), Left: left, Epoch: t.summary()})
 		}
 		if err := keeper.saveIfDue(); err != nil {
 			return err
@@ -158,21 +150,11 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
-		if validation.Loss < t.best.loss {
-			t.best = best{loss: validation.Loss, epoch: t.epoch + 1, values: t.values()}
-		}
+		t.best.look(validation.Loss, t.epoch+1, t.student.Parameters())
 	}
 	t.history = append(t.history, summary)
 	t.epoch, t.at, t.running = t.epoch+1, 0, sums{}
 	return nil
-}
-
-func (t *trainer) values() [][]float32 {
-	var values [][]float32
-	for _, p := range t.student.Parameters() {
-		values = append(values, append([]float32{}, p.Value...))
-	}
-	return values
 }
 
 // Streams of random numbers: each purpose draws from its own.
@@ -190,16 +172,6 @@ func (t *trainer) random(stream, n uint64, which ...uint64) *rand.Rand {
 		mix ^= mix >> 29
 	}
 	return rand.New(rand.NewPCG(t.plan.Seed, mix))
-}
-
-// rate returns the learning rate of a step, from 0.
-func (t *trainer) rate(step int) float64 {
-	o := t.plan.Optimiser
-	warm := max(1, int(o.WarmUp*float64(t.steps)))
-	if step < warm {
-		return o.LearningRate * float64(step+1) / float64(warm)
-	}
-	return o.LearningRate * float64(t.steps-step) / float64(max(1, t.steps-warm))
 }
 
 // step trains on the turns of a batch.
@@ -221,10 +193,10 @@ func (t *trainer) step(batch []int, terms []weighted) error {
 		gradients[i] = b.Turns[i].WeightGradient
 	})
 	t.student.Backward(gradients, t.workers)
-	moved := t.adam.step(t.rate(step), t.plan.Optimiser.Clip, t.workers)
+	moved := t.adam.step(t.schedule.at(step), t.plan.Optimiser.Clip, t.workers)
 	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 {
 		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
-			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.steps)
+			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.schedule.steps)
 	}
 	return nil
 }

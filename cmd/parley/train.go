@@ -78,7 +78,7 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
 	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
-	flags.DurationVar(&o.every, "checkpoint-every", distill.DefaultCheckpointEvery, "how much work an interruption may cost")
+	flags.DurationVar(&o.every, "checkpoint-every", distill.DefaultCheckpointEvery, "how much work an interruption may cost; by default more where checkpoints are large")
 	flags.StringVarP(&o.output, "output", "o", "", "folder of the model")
 	printPlan := flags.Bool("print-plan", false, "print the resolved plan and train nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -94,6 +94,9 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 		}
 		if err := cmd.ValidateRequiredFlags(); err != nil { // not before: --print-plan needs none
 			return usageError{err}
+		}
+		if !cmd.Flags().Changed("checkpoint-every") {
+			o.every = 0 // as often as is cheap
 		}
 		return o.run(cmd.Context(), io, plan)
 	}
