@@ -1,8 +1,9 @@
-// Package f32 holds dense kernels over float32 slices and the parameters that
-// they train.
+// Package f32 multiplies matrices of float32 and takes functions of many of
+// them at once; it also holds the parameters that networks train.
 //
 // Its guarantee: every kernel sums in one fixed order, so that a result depends
-// on its input only, not on how work was shared.
+// on its input and on the kernels in use (see Use) only, not on how work was
+// shared, nor on what else was computed beside it.
 //
 // It knows no network.
 package f32

@@ -1,0 +1,152 @@
+package f32
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func randomView(rng *rand.Rand, rows, cols, gap int) View {
+	v := View{Rows: rows, Cols: cols, Stride: cols + gap, Data: make([]float32, rows*(cols+gap))}
+	for i := range v.Data {
+		v.Data[i] = float32(rng.NormFloat64())
+	}
+	return v
+}
+
+func transpose(v View) View {
+	t := View{Rows: v.Cols, Cols: v.Rows, Stride: v.Rows, Data: make([]float32, v.Rows*v.Cols)}
+	for i := range v.Rows {
+		for j, x := range v.Row(i) {
+			t.Data[j*t.Stride+i] = x
+		}
+	}
+	return t
+}
+
+// multiplier is what products can be asked of.
+type multiplier interface {
+	Mul(c, a, b View, accumulate bool)
+	MulT(c, a, b View, accumulate bool)
+	TMul(c, a, b View, accumulate bool)
+	MulPacked(c, a View, b *Packed, accumulate bool)
+	MulPackedCols(c, a View, b *Packed, from, to int, accumulate bool)
+}
+
+// plainProduct sums as the kernels promise to, element by element.
+func plainProduct(s *set, c, a, b View, accumulate bool) {
+	step := blockSize(b.Rows)
+	for i := range c.Rows {
+		for j := range c.Cols {
+			total, started := float32(0), accumulate
+			if accumulate {
+				total = c.Row(i)[j]
+			}
+			for from := 0; from < b.Rows; from += step {
+				sum := float32(0)
+				for k := from; k < min(from+step, b.Rows); k++ {
+					sum = s.plainStep(a.Row(i)[k], b.Row(k)[j], sum)
+				}
+				if started {
+					sum = total + sum
+				}
+				total, started = sum, true
+			}
+			c.Row(i)[j] = total
+		}
+	}
+}
+
+// plainStep adds x·y to sum as the set does.
+func (s *set) plainStep(x, y, sum float32) float32 {
+	return float32(x*y) + sum
+}
+
+func sameBits(x, y float32) bool {
+	return math.Float32bits(x) == math.Float32bits(y) || x != x && y != y
+}
+
+func compareViews(t *testing.T, what string, got, want View) {
+	t.Helper()
+	for i := range want.Rows {
+		for j, w := range want.Row(i) {
+			if g := got.Row(i)[j]; !sameBits(g, w) {
+				t.Fatalf("%s: element (%d, %d) is %v (%08x), want %v (%08x)",
+					what, i, j, g, math.Float32bits(g), w, math.Float32bits(w))
+			}
+		}
+	}
+}
+
+// TestProducts compares every kind of product with the plain sums, bit for bit.
+func TestProducts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 1))
+	team := NewTeam(3)
+	defer team.Close()
+	for _, size := range [][3]int{
+		{0, 3, 2},
+		{1, 0, 4},
+		{1, 1, 1},
+		{3, 5, 7},
+		{6, 16, 16},
+		{7, 33, 31},
+		{13, 400, 65},
+		{201, 17, 130},
+		{2, 769, 97},
+	} {
+		m, k, n := size[0], size[1], size[2]
+		a, b := randomView(rng, m, k, 3), randomView(rng, k, n, 5)
+		for _, accumulate := range []bool{false, true} {
+			start := randomView(rng, m, n, 1)
+			want := clone(start)
+			plainProduct(active, want, a, b, accumulate)
+			for name, by := range map[string]multiplier{"team": team, "multiplier": new(Multiplier)} {
+				what := fmt.Sprintf("%s: %d×%d×%d, accumulate %t", name, m, k, n, accumulate)
+				check := func(kind string, do func(c View)) {
+					t.Helper()
+					c := clone(start)
+					do(c)
+					compareViews(t, what+", "+kind, c, want)
+				}
+				check("Mul", func(c View) { by.Mul(c, a, b, accumulate) })
+				check("MulT", func(c View) { by.MulT(c, a, transpose(b), accumulate) })
+				check("TMul", func(c View) { by.TMul(c, transpose(a), b, accumulate) })
+				packed := PackT(transpose(b))
+				check("MulPacked", func(c View) { by.MulPacked(c, a, packed, accumulate) })
+				check("MulPackedCols", func(c View) {
+					for from := 0; from < n; from += PanelColumns {
+						to := min(from+PanelColumns, n)
+						by.MulPackedCols(c.Sub(0, m, from, to-from), a, packed, from, to, accumulate)
+					}
+				})
+			}
+		}
+	}
+}
+
+func clone(v View) View {
+	v.Data = append([]float32{}, v.Data...)
+	return v
+}
+
+// TestProductsAllocateNothing holds once buffers have grown.
+func TestProductsAllocateNothing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 2))
+	a, b, c := randomView(rng, 40, 70, 0), randomView(rng, 70, 50, 0), randomView(rng, 40, 50, 0)
+	bt, at := transpose(b), transpose(a)
+	packed := PackT(bt)
+	team := NewTeam(2)
+	defer team.Close()
+	for name, by := range map[string]multiplier{"team": team, "multiplier": new(Multiplier)} {
+		n := testing.AllocsPerRun(10, func() {
+			by.Mul(c, a, b, false)
+			by.MulT(c, a, bt, true)
+			by.TMul(c, at, b, false)
+			by.MulPacked(c, a, packed, false)
+		})
+		if n != 0 {
+			t.Errorf("%s: %v allocations a run", name, n)
+		}
+	}
+}
