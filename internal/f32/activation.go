@@ -17,6 +17,7 @@ const (
 
 var activationNames = [...]string{"identity", "relu", "gelu", "gelu_tanh", "silu", "tanh"}
 
+// String returns the name of the function.
 func (a Activation) String() string { return activationNames[a] }
 
 // Activate sets dst to act(x). dst may be x.
