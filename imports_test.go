@@ -18,15 +18,16 @@ import (
 // imports cmd.
 const lattice = `
 sparse dialog trec                                                →
-internal/f32 internal/wordpiece internal/safetensors              →
-internal/durable internal/table                                   →
+internal/f32 internal/wordpiece internal/mapping                  →
+internal/durable internal/table internal/strictjson               →
 
 measure             → trec sparse
 internal/world      → dialog
 collection          → dialog trec internal/world
 internal/importer   → collection dialog trec
 internal/vectors    → sparse
-index               → sparse
+index               → sparse internal/mapping
+internal/safetensors → internal/f32 internal/mapping internal/strictjson
 search              → sparse index
 internal/input      → dialog internal/wordpiece
 internal/lexical    → sparse internal/f32 internal/safetensors internal/input

@@ -156,7 +156,7 @@ func (k *keeper) restore(ctx context.Context) (err error) {
 		return nil
 	}
 	if err == nil {
-		err = k.load(file)
+		err = errors.Join(k.load(file), file.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("cannot take up the training from the checkpoint %s: %w; remove the file to train from the start", k.path, err)

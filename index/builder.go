@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"parley/internal/durable"
+	"parley/internal/mapping"
 	"parley/sparse"
 )
 
@@ -226,12 +227,12 @@ func (b *Builder) finishForward(scale float32) error {
 	if err := b.weights.close(); err != nil {
 		return err
 	}
-	weights, err := mapFile(filepath.Join(b.Dir(), weightsFile))
+	weights, err := mapping.Open(filepath.Join(b.Dir(), weightsFile))
 	if err != nil {
 		return err
 	}
 	impacts := make([]byte, 0, 1<<16)
-	for _, bits := range view[uint32](weights.data) {
+	for _, bits := range view[uint32](weights.Data) {
 		if len(impacts) == cap(impacts) {
 			b.forward.bytes(impacts)
 			impacts = impacts[:0]
@@ -239,7 +240,7 @@ func (b *Builder) finishForward(scale float32) error {
 		impacts = append(impacts, impact(math.Float32frombits(bits), scale))
 	}
 	b.forward.bytes(impacts)
-	return cmp.Or(b.forward.close(), weights.close())
+	return cmp.Or(b.forward.close(), weights.Close())
 }
 
 // scaleOf returns the weight of impact 1 where largest is the largest weight:

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"path/filepath"
 
+	"parley/internal/mapping"
 	"parley/sparse"
 )
 
@@ -41,7 +42,7 @@ type Passage struct {
 type Index struct {
 	path     string
 	manifest manifest
-	mapped   []mapping
+	mapped   []*mapping.File
 
 	postingEnds []uint64 // [V+1] where each term's postings begin, and the last ends
 	postings    []uint32 // [P] passages, increasing within a term
@@ -60,7 +61,7 @@ type Index struct {
 func (x *Index) Close() error {
 	var errs []error
 	for _, m := range x.mapped {
-		errs = append(errs, m.close())
+		errs = append(errs, m.Close())
 	}
 	*x = Index{path: x.path}
 	return errors.Join(errs...)

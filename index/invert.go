@@ -4,23 +4,25 @@ import (
 	"cmp"
 	"io"
 	"path/filepath"
+
+	"parley/internal/mapping"
 )
 
 // writePostings transposes the forward vectors, which are complete, into
 // posting lists: one pass for each range of terms whose postings fit the
 // buffer.
 func (b *Builder) writePostings() error {
-	forward, err := mapFile(filepath.Join(b.Dir(), forwardFile))
+	forward, err := mapping.Open(filepath.Join(b.Dir(), forwardFile))
 	if err != nil {
 		return err
 	}
-	defer forward.close()
+	defer forward.Close()
 	m := b.manifest(0)
 	at := m.layout()[forwardFile]
 	t := transposer{
 		ends:    b.forwardEnds,
-		terms:   view[uint32](forward.data[headerSize : headerSize+4*m.Postings]),
-		impacts: forward.data[at[2]:at[3]],
+		terms:   view[uint32](forward.Data[headerSize : headerSize+4*m.Postings]),
+		impacts: forward.Data[at[2]:at[3]],
 	}
 	begins := cumulate(b.df)
 	passages := b.create(postingsFile)

@@ -14,6 +14,8 @@ import (
 	"syscall"
 
 	"github.com/zeebo/xxh3"
+
+	"parley/internal/mapping"
 )
 
 // format is the manifest's word for what it describes.
@@ -72,16 +74,16 @@ func listFiles(dir string) ([]file, error) {
 		if err != nil || name == manifestFile {
 			return err
 		}
-		m, err := mapFile(path)
+		m, err := mapping.Open(path)
 		if err != nil {
 			return err
 		}
-		f := file{Path: filepath.ToSlash(name), Bytes: int64(len(m.data))}
-		for block := range blocks(m.data) {
+		f := file{Path: filepath.ToSlash(name), Bytes: int64(len(m.Data))}
+		for block := range blocks(m.Data) {
 			f.Checksums = append(f.Checksums, checksum(block))
 		}
 		files = append(files, f)
-		return m.close()
+		return m.Close()
 	})
 	return files, err
 }

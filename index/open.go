@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"parley/internal/mapping"
 )
 
 // CorruptError is damage to an index, found by Open.
@@ -70,24 +72,24 @@ func (x *Index) loadFile(f file) ([]byte, error) {
 	if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
 		return nil, corrupt(filepath.Join(x.path, manifestFile), 0, "it lists the file %q outside the index", f.Path)
 	}
-	m, err := mapFile(path)
+	m, err := mapping.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, corrupt(path, 0, "the file is missing")
-	case errors.Is(err, errNotRegular):
+	case errors.Is(err, mapping.ErrNotRegular):
 		return nil, corrupt(path, 0, "%v", err)
 	case err != nil:
 		return nil, fmt.Errorf("cannot read the index %s: %w", x.path, err)
 	}
 	name, ours := magic[f.Path]
 	if !ours {
-		return nil, cmp.Or(compare(path, m.data, f), m.close())
+		return nil, cmp.Or(compare(path, m.Data, f), m.Close())
 	}
 	x.mapped = append(x.mapped, m)
-	if err := checkHeader(path, m.data, name); err != nil {
+	if err := checkHeader(path, m.Data, name); err != nil {
 		return nil, err
 	}
-	return m.data, compare(path, m.data, f)
+	return m.Data, compare(path, m.Data, f)
 }
 
 func checkHeader(path string, data []byte, name string) error {

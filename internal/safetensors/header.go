@@ -2,13 +2,16 @@ package safetensors
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
-	"unicode/utf8"
+	"strings"
+
+	"parley/internal/strictjson"
 )
 
 // description is how a header describes a tensor.
@@ -18,42 +21,73 @@ type description struct {
 	Offsets [2]uint64 `json:"data_offsets"`
 }
 
-// entry is what the header says of a tensor.
+// entry is what a header says of a tensor, and the bytes of its values.
 type entry struct {
 	name       string
+	path       string // of its file
 	dtype      string
 	shape      []int
 	begin, end uint64 // bytes of the body
+	data       []byte
 }
 
-// readHeader returns the entries of a header, by name, and its metadata.
-func readHeader(text []byte) ([]entry, map[string]string, error) {
-	members, err := object(text)
-	if err != nil {
-		return nil, nil, fmt.Errorf("its header %w", err)
+// maxDimensions is what NumPy and PyTorch can count.
+const maxDimensions = 64
+
+// widths returns the bits of a value, by type.
+func widths() map[string]uint64 {
+	return map[string]uint64{
+		"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+		"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+		"U16": 16, "I16": 16, F16: 16, BF16: 16,
+		"U32": 32, I32: 32, F32: 32,
+		"U64": 64, "I64": 64, "F64": 64, "C64": 64,
 	}
-	metadata, err := readMetadata(members[metadataKey])
+}
+
+// readHeader returns the entries of a header in the order of their names, and
+// its metadata.
+func readHeader(text []byte) ([]entry, map[string]string, error) {
+	if !bytes.HasPrefix(text, []byte("{")) {
+		return nil, nil, errors.New("its header is no JSON object")
+	}
+	var entries []entry
+	var metadata map[string]string
+	known, seen := widths(), false
+	err := strictjson.Each(text, func(name string, value []byte) (err error) {
+		if name == metadataKey {
+			if seen {
+				return errors.New("its header has its metadata twice")
+			}
+			seen = true
+			metadata, err = readMetadata(value)
+			return err
+		}
+		e := entry{name: name}
+		if err := e.read(value, known); err != nil {
+			return fmt.Errorf("the description of tensor %q %w", name, err)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	if err == strictjson.ErrNoObject { // itself, not one within
+		err = fmt.Errorf("its header %w", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	delete(members, metadataKey)
-	entries := make([]entry, 0, len(members))
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		e := entry{name: name}
-		if err := e.read(members[name]); err != nil {
-			return nil, nil, fmt.Errorf("the description of tensor %q %w", name, err)
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	for i := range entries {
+		if i > 0 && entries[i].name == entries[i-1].name {
+			return nil, nil, fmt.Errorf("its header has the name %q twice", entries[i].name)
 		}
-		entries = append(entries, e)
 	}
 	return entries, metadata, nil
 }
 
-// readMetadata returns the metadata in text, nil for none.
+// readMetadata returns the metadata in text.
 func readMetadata(text []byte) (map[string]string, error) {
-	if text == nil {
-		return nil, nil
-	}
-	members, err := object(text)
+	members, err := strictjson.Object(text)
 	if err != nil {
 		return nil, fmt.Errorf("its metadata %w", err)
 	}
@@ -68,44 +102,75 @@ func readMetadata(text []byte) (map[string]string, error) {
 	return metadata, nil
 }
 
-// read fills e in from text, a description. Decoding it as one would let keys of
-// another case, lists of another length and nulls pass.
-func (e *entry) read(text []byte) error {
-	members, err := object(text)
+// read fills e in from text, a description; known are the types that there are.
+func (e *entry) read(text []byte, known map[string]uint64) error {
+	var dtype, shape, offsets []byte
+	err := strictjson.Each(text, func(key string, value []byte) error {
+		for _, member := range []struct {
+			key   string
+			value *[]byte
+		}{{"dtype", &dtype}, {"shape", &shape}, {"data_offsets", &offsets}} {
+			if key != member.key {
+				continue
+			}
+			if *member.value != nil {
+				return fmt.Errorf("has the name %q twice", key)
+			}
+			*member.value = value
+			return nil
+		}
+		return fmt.Errorf("has the unknown key %q", key)
+	})
 	if err != nil {
 		return err
 	}
-	for _, key := range slices.Sorted(maps.Keys(members)) {
-		if key != "dtype" && key != "shape" && key != "data_offsets" {
-			return fmt.Errorf("has the unknown key %q", key)
-		}
+	if e.dtype, err = readType(dtype, known); err != nil {
+		return err
 	}
-	if err := json.Unmarshal(members["dtype"], &e.dtype); err != nil {
-		return errors.New("names no type")
+	if e.shape, err = readShape(shape); err != nil {
+		return err
 	}
-	dimensions, ok := naturals(members["shape"])
-	if !ok {
-		return errors.New("has no shape of natural numbers")
-	}
-	e.shape = make([]int, len(dimensions))
-	for i, d := range dimensions {
-		if d > math.MaxInt {
-			return fmt.Errorf("has the dimension %d, more than this machine can count", d)
-		}
-		e.shape[i] = int(d)
-	}
-	offsets, ok := naturals(members["data_offsets"])
-	if !ok || len(offsets) != 2 {
+	ends, ok := naturals(offsets, 2)
+	if !ok || len(ends) != 2 {
 		return errors.New("has data offsets that are not two natural numbers")
 	}
-	e.begin, e.end = offsets[0], offsets[1]
+	e.begin, e.end = ends[0], ends[1]
 	return nil
 }
 
-// naturals returns the numbers of the JSON array text.
-func naturals(text []byte) ([]uint64, bool) {
+func readType(text []byte, known map[string]uint64) (string, error) {
+	var dtype string
+	if err := json.Unmarshal(text, &dtype); err != nil || dtype == "" {
+		return "", errors.New("names no type")
+	}
+	if known[dtype] == 0 {
+		return "", fmt.Errorf("names the type %q, which the format does not have", dtype)
+	}
+	return dtype, nil
+}
+
+func readShape(text []byte) ([]int, error) {
+	if bytes.Count(text, []byte(",")) >= maxDimensions {
+		return nil, fmt.Errorf("has more than %d dimensions", maxDimensions)
+	}
+	dimensions, ok := naturals(text, maxDimensions)
+	if !ok {
+		return nil, errors.New("has no shape of natural numbers")
+	}
+	shape := make([]int, len(dimensions))
+	for i, d := range dimensions {
+		if d > math.MaxInt {
+			return nil, fmt.Errorf("has the dimension %d, more than this machine can count", d)
+		}
+		shape[i] = int(d)
+	}
+	return shape, nil
+}
+
+// naturals returns the numbers of the JSON array text, at most most of them.
+func naturals(text []byte, most int) ([]uint64, bool) {
 	var values []*uint64
-	if json.Unmarshal(text, &values) != nil || values == nil {
+	if bytes.Count(text, []byte(",")) >= most || json.Unmarshal(text, &values) != nil || values == nil {
 		return nil, false
 	}
 	numbers := make([]uint64, len(values))
@@ -118,29 +183,52 @@ func naturals(text []byte) ([]uint64, bool) {
 	return numbers, true
 }
 
-// object returns the members of the JSON object text. Unlike decoding into a
-// map or a struct, it refuses a name that comes twice and leaves case alone.
-func object(text []byte) (map[string]json.RawMessage, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	open, err := decoder.Token()
-	if err != nil || open != json.Delim('{') || !json.Valid(text) || !utf8.Valid(text) {
-		return nil, errors.New("is no JSON object")
+// place finds the values of e in the body and checks that they are as many as
+// its shape says.
+func (e *entry) place(body []byte, known map[string]uint64) error {
+	n, ok := elements(e.shape)
+	switch {
+	case e.begin > e.end || e.end > uint64(len(body)):
+		return fmt.Errorf("lies at bytes %d to %d of %d", e.begin, e.end, len(body))
+	case !ok || n*known[e.dtype]%8 != 0 || e.end-e.begin != n*known[e.dtype]/8:
+		return fmt.Errorf("of type %s and shape %v has %d bytes", e.dtype, e.shape, e.end-e.begin)
 	}
-	members := map[string]json.RawMessage{}
-	for decoder.More() {
-		name, err := decoder.Token()
-		if err != nil {
-			return nil, err
-		}
-		key, ok := name.(string)
-		if _, twice := members[key]; twice || !ok {
-			return nil, fmt.Errorf("has the name %q twice", key)
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, err
-		}
-		members[key] = value
+	e.data = body[e.begin:e.end:e.end]
+	return nil
+}
+
+// covered checks that the tensors tile the whole body, of size bytes.
+func covered(entries []entry, size uint64) error {
+	order := make([]int32, len(entries))
+	for i := range order {
+		order[i] = int32(i)
 	}
-	return members, nil
+	slices.SortFunc(order, func(i, j int32) int {
+		a, b := &entries[i], &entries[j]
+		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), strings.Compare(a.name, b.name))
+	})
+	end := uint64(0)
+	for _, i := range order {
+		if entries[i].begin != end {
+			return fmt.Errorf("its tensors leave a gap or overlap at byte %d, where tensor %q is due", end, entries[i].name)
+		}
+		end = entries[i].end
+	}
+	if end != size {
+		return fmt.Errorf("its data have %d bytes where the header says %d", size, end)
+	}
+	return nil
+}
+
+// elements returns the product of shape; ok is false if a dimension is negative
+// or the product beyond maxElements.
+func elements(shape []int) (n uint64, ok bool) {
+	n = 1
+	for _, d := range shape {
+		if d < 0 || d > 0 && n > maxElements/uint64(d) {
+			return 0, false
+		}
+		n *= uint64(d)
+	}
+	return n, true
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"reflect"
 	"strings"
 	"testing"
 )
@@ -79,7 +78,9 @@ func TestRefuses(t *testing.T) {
 		"data cut":     func(s string) string { return s[:len(s)-1] },
 		"data added":   func(s string) string { return s + "x" },
 		"huge header":  func(s string) string { return "\xff\xff\xff\xff\xff\xff\xff\xff" + s[8:] },
-		"unknown type": func(s string) string { return strings.Replace(s, "F32", "F16", 1) },
+		"other type":   func(s string) string { return strings.Replace(s, "F32", "F16", 1) },
+		"unknown type": func(s string) string { return strings.Replace(s, "F32", "F31", 1) },
+		"lead space":   func(s string) string { return strings.Replace(s, `{"a"`, ` {"a"`, 1)[:len(s)] },
 		"wrong shape":  func(s string) string { return strings.Replace(s, "[1]", "[2]", 1) },
 		"outside":      func(s string) string { return strings.Replace(s, "[0,4]", "[4,8]", 1) },
 		"no JSON":      func(s string) string { return strings.Replace(s, `{"a"`, `["a"`, 1) },
@@ -102,6 +103,7 @@ func TestRefusesHeader(t *testing.T) {
 		{`{"__metadata__":{"k":"1","k":"2"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata has the name "k" twice`},
 		{`{"__metadata__":{"k":1},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata "k" are no text`},
 		{`{"__metadata__":{"k":null},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, `its metadata "k" are no text`},
+		{`{"__metadata__":{},"__metadata__":{}}`, "its metadata twice"},
 		{`{"__metadata__":null,"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, "its metadata is no JSON object"},
 		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}}`, "not two natural numbers"},
 		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[4]}}`, "not two natural numbers"},
@@ -114,6 +116,9 @@ func TestRefusesHeader(t *testing.T) {
 		{`{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}`, "no shape of natural numbers"},
 		{`{"a":{"dtype":"F32","shape":null,"data_offsets":[0,4]}}`, "no shape of natural numbers"},
 		{`{"a":{"shape":[1],"data_offsets":[0,4]}}`, "names no type"},
+		{`{"a":{"dtype":"f32","shape":[1],"data_offsets":[0,4]}}`, `names the type "f32"`},
+		{`{"a":{"dtype":"F32","shape":[` + strings.Repeat("1,", 64) + `1],"data_offsets":[0,4]}}`, "more than 64 dimensions"},
+		{`{"a":` + strings.Repeat(`{"a":`, 20000) + strings.Repeat(`}`, 20001) + `}`, "its header is no JSON object"},
 		{`{"a":[]}`, `tensor "a" is no JSON object`},
 		{`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}} {}`, "its header is no JSON object"},
 		{"{\"\xff\":{}}", "its header is no JSON object"},
@@ -150,16 +155,15 @@ func TestRefusesProducts(t *testing.T) {
 	}
 }
 
-// TestFirstFault says that of several faults the one of the first name is told.
+// TestFirstFault says that of several faults of the header the first is told, and
+// of several of the data that of the first name.
 func TestFirstFault(t *testing.T) {
-	for _, header := range []string{
-		`{"c":{},"b":{},"a":{},"e":{},"d":{}}`,
-		`{"b":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"c":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,0]}}`,
+	for header, first := range map[string]string{
+		`{"c":{},"b":{},"a":{},"e":{},"d":{}}`: `tensor "c"`,
+		`{"b":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"c":{"dtype":"F16","shape":[],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,0]}}`: `tensor "a"`,
 	} {
-		for range 20 {
-			if _, err := Parse(file(header, ""), "f"); err == nil || !strings.Contains(err.Error(), `tensor "a"`) {
-				t.Fatalf("%s: error %v, want one of tensor a", header, err)
-			}
+		if _, err := Parse(file(header, ""), "f"); err == nil || !strings.Contains(err.Error(), first) {
+			t.Errorf("%s: error %v, want one of %s", header, err, first)
 		}
 	}
 }
@@ -177,36 +181,4 @@ func TestWriteRefuses(t *testing.T) {
 			t.Errorf("%s: written", name)
 		}
 	}
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte(golden))
-	f.Add(file("{}", ""))
-	f.Add(file(`{"a":{"dtype":"F32","shape":[1099511627776,16777216],"data_offsets":[0,0]}}`, ""))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := Parse(data, "fuzz")
-		if err != nil {
-			return
-		}
-		var tensors []Tensor
-		for _, name := range file.Names() {
-			tensors = append(tensors, file.tensors[name])
-		}
-		var again bytes.Buffer
-		if err := Write(&again, tensors, file.Metadata); err != nil {
-			t.Fatal(err)
-		}
-		back, err := Parse(again.Bytes(), "again")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(back.Names(), file.Names()) {
-			t.Fatalf("names %v became %v", file.Names(), back.Names())
-		}
-		for name, tensor := range file.tensors {
-			if n, ok := elements(tensor.Shape); !ok || n != uint64(max(len(tensor.F32), len(tensor.I32))) {
-				t.Fatalf("tensor %q of shape %v has %d values", name, tensor.Shape, n)
-			}
-		}
-	})
 }

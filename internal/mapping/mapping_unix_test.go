@@ -1,6 +1,6 @@
 //go:build unix
 
-package index
+package mapping
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func TestPipeIsRefused(t *testing.T) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := mapFile(path); !errors.Is(err, errNotRegular) {
-		t.Errorf("error %v, want %v", err, errNotRegular)
+	if _, err := Open(path); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("error %v, want %v", err, ErrNotRegular)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package index
+package mapping
 
 import (
 	"io"
@@ -10,11 +10,11 @@ import (
 
 // mapOpen reads the first size bytes of f, which are not none. The memory is
 // taken as 64-bit words for their alignment.
-func mapOpen(f *os.File, size int) (mapping, error) {
+func mapOpen(f *os.File, size int) (*File, error) {
 	words := make([]uint64, (size+7)/8)
 	data := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), size)
 	if _, err := io.ReadFull(f, data); err != nil {
-		return mapping{}, err
+		return nil, err
 	}
-	return mapping{data: data, close: func() error { return nil }}, nil
+	return &File{Data: data}, nil
 }

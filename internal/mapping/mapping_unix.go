@@ -1,6 +1,6 @@
 //go:build unix
 
-package index
+package mapping
 
 import (
 	"os"
@@ -9,10 +9,10 @@ import (
 )
 
 // mapOpen maps the first size bytes of f, which are not none.
-func mapOpen(f *os.File, size int) (mapping, error) {
+func mapOpen(f *os.File, size int) (*File, error) {
 	data, err := unix.Mmap(int(f.Fd()), 0, size, unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
-		return mapping{}, &os.PathError{Op: "mmap", Path: f.Name(), Err: err}
+		return nil, &os.PathError{Op: "mmap", Path: f.Name(), Err: err}
 	}
-	return mapping{data: data, close: func() error { return unix.Munmap(data) }}, nil
+	return &File{Data: data, close: func() error { return unix.Munmap(data) }}, nil
 }
