@@ -55,8 +55,8 @@ func newAdam(parameters []*f32.Parameter, decay float64) *adam {
 // step moves the parameters against their gradients, scaled down to the norm
 // clip where they exceed it, and clears the gradients. ok is false, and nothing
 // moves, where the gradients are no numbers any more.
-func (a *adam) step(rate, clip float64, workers int) (ok bool) {
-	f32.Parallel(len(a.sums), workers, a.sum)
+func (a *adam) step(rate, clip float64, team *f32.Team) (ok bool) {
+	team.Do(len(a.sums), (*summing)(a))
 	norm := 0.0
 	for _, sum := range a.sums {
 		norm += sum
@@ -72,12 +72,18 @@ func (a *adam) step(rate, clip float64, workers int) (ok bool) {
 	}
 	correction := math.Sqrt(1-math.Pow(beta2, float64(a.steps))) / (1 - math.Pow(beta1, float64(a.steps)))
 	a.rate, a.keep = float32(rate*correction), float32(1-rate*a.decay)
-	f32.Parallel(len(a.pieces), workers, a.update)
+	team.Do(len(a.pieces), (*updating)(a))
 	return true
 }
 
-// update updates piece i.
-func (a *adam) update(i int) {
+// The pieces of a step that a team shares out.
+type (
+	summing  adam // sums up the squares of a chain of gradients
+	updating adam // updates a piece
+)
+
+func (u *updating) Do(i, _ int) {
+	a := (*adam)(u)
 	at := a.pieces[i]
 	p := a.parameters[at.parameter]
 	value, grad := p.Value[at.from:at.to], p.Grad[at.from:at.to]
@@ -101,9 +107,8 @@ func update(value, grad, first, second []float32, rate, scale float32) {
 	}
 }
 
-// sum sums up the squares of the i-th chain of gradients.
-func (a *adam) sum(i int) {
-	sum := 0.0
+func (s *summing) Do(i, _ int) {
+	a, sum := (*adam)(s), 0.0
 	from, to := i*chain, (i+1)*chain // of the gradients of all parameters, one after the other
 	for _, p := range a.parameters {
 		n := len(p.Grad)

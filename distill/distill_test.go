@@ -214,7 +214,7 @@ func TestServingIsTraining(t *testing.T) {
 			s := r.student.(*lexicalStudent)
 			for _, c := range w.talk[:10] {
 				for i := range c.Turns {
-					want := s.Forward([]Input{{Context: s.reader.Context(c.History(i))}}, 1)[0]
+					want := s.Forward([]Input{{Context: s.reader.Context(c.History(i))}})[0]
 					if got := e.Query(c.History(i)); !reflect.DeepEqual(got, want) {
 						t.Fatalf("%s: turn %s is encoded as %v in serving, %v in training", kind, c.Turns[i].ID, got, want)
 					}
@@ -312,25 +312,16 @@ func TestLossGradient(t *testing.T) {
 	}
 	batch := []int{3, 40, 77}
 	terms := p.terms(0) // no ramp
-	inputs := make([]Input, len(batch))
-	for i, n := range batch {
-		ex := &tr.training[n]
-		tr.scratch[i].candidates = tr.sampler.Sample(nil, ex.rankings, rand.New(rand.NewPCG(1, uint64(n))))
-		inputs[i] = Input{Context: ex.context}
-	}
-	forward := func() (*Batch, float64) {
-		b := tr.forward(batch, tr.training, inputs)
+	forward := func() float64 {
+		tr.begin(tr.training, batch, false)
+		b := tr.forward(0, len(batch))
+		tr.evaluate(b, terms, 0)
 		var s sums
-		s.add(b, tr.losses(b, terms, func(w weighted) float64 { return w.weight }))
-		return b, s.mean().Loss
+		s.add(b, tr.stage.losses)
+		return s.mean(nil).Loss
 	}
-	b, _ := forward()
-	gradients := make([][]float32, len(batch))
-	for i := range b.Turns {
-		tr.scratch[i].backward(&b.Turns[i])
-		gradients[i] = b.Turns[i].WeightGradient
-	}
-	tr.student.Backward(gradients, 1)
+	forward()
+	tr.backward()
 	checked := 0
 	for _, param := range tr.student.Parameters() {
 		for i := range param.Value {
@@ -341,9 +332,9 @@ func TestLossGradient(t *testing.T) {
 			const h = 1. / 512
 			x := param.Value[i]
 			param.Value[i] = x + h
-			_, up := forward()
+			up := forward()
 			param.Value[i] = x - h
-			_, down := forward()
+			down := forward()
 			param.Value[i] = x
 			if want := (up - down) / (2 * h); math.Abs(got-want) > .03*math.Abs(want)+.002 {
 				t.Errorf("gradient by %s[%d]: %v, central difference %v", param.Name, i, got, want)

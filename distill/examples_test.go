@@ -156,7 +156,7 @@ func TestReachableTeaches(t *testing.T) {
 func TestDrop(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	n := 0
-	for _, dropped := range drop(.25, 10_000, rng) {
+	for _, dropped := range drop(nil, .25, 10_000, rng) {
 		if dropped {
 			n++
 		}
@@ -164,7 +164,7 @@ func TestDrop(t *testing.T) {
 	if n < 2300 || n > 2700 {
 		t.Errorf("%d of 10000 tokens are dropped, about 2500 should be", n)
 	}
-	if drop(0, 10, rng) != nil {
+	if drop(nil, 0, 10, rng) != nil {
 		t.Error("tokens are dropped at probability 0")
 	}
 }
@@ -179,7 +179,7 @@ func TestMinCount(t *testing.T) {
 	contexts := []input.Context{{IDs: []uint32{5, 5, 5, 6, 6, 7}}, {IDs: []uint32{7, 8}}}
 	p := smallPlan(StudentMLP)
 	p.Student.MinCount = 2
-	for _, tensor := range newLexicalStudent(p, reader, w.passages, contexts).net.Tensors() {
+	for _, tensor := range newLexicalStudent(p, reader, w.passages, contexts, 1).net.Tensors() {
 		if tensor.Name == "terms" && !slices.Equal(tensor.I32, []int32{5, 6, 7}) {
 			t.Errorf("embedded terms %v, want 5, 6 and 7", tensor.I32)
 		}

@@ -28,8 +28,8 @@ type sums struct {
 }
 
 func (s *sums) add(b *Batch, losses []Loss) {
-	n := float64(len(b.Turns))
-	s.Turns += n
+	s.Turns += float64(len(b.Turns))
+	n := b.turns()
 	for i := range b.Turns {
 		s.L0 += float64(b.Turns[i].Query.Len())
 		for _, cost := range b.Turns[i].Cost {
@@ -47,8 +47,9 @@ func (s *sums) add(b *Batch, losses []Loss) {
 	}
 }
 
-func (s *sums) mean() Epoch {
-	e := Epoch{Loss: s.Loss / s.Turns, L0: s.L0 / s.Turns, FLOPS: s.FLOPS / s.Turns}
+// mean returns the means over the turns, their losses written over buffer.
+func (s *sums) mean(buffer []Loss) Epoch {
+	e := Epoch{Loss: s.Loss / s.Turns, L0: s.L0 / s.Turns, FLOPS: s.FLOPS / s.Turns, Terms: buffer[:0]}
 	for _, l := range s.Losses {
 		l.Value /= s.Turns
 		e.Terms = append(e.Terms, l)
@@ -56,9 +57,9 @@ func (s *sums) mean() Epoch {
 	return e
 }
 
-// summary sums up the epoch under way.
-func (t *trainer) summary() Epoch {
-	e := t.running.mean()
+// summary sums up the epoch under way, its losses written over buffer.
+func (t *trainer) summary(buffer []Loss) Epoch {
+	e := t.running.mean(buffer)
 	e.Epoch = t.epoch + 1
 	return e
 }

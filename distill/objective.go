@@ -2,6 +2,7 @@ package distill
 
 import (
 	"math"
+	"slices"
 
 	"parley/sparse"
 )
@@ -10,6 +11,19 @@ import (
 // vectors and scores, the teacher's scores.
 type Batch struct {
 	Turns []Turn
+	// Of is the number of turns that means are taken over: those of a whole
+	// batch of which Turns are a part. 0 stands for the number of Turns.
+	Of int
+
+	student, teacher []float64 // [K] room for logarithms
+}
+
+// turns returns the number of turns that means are taken over.
+func (b *Batch) turns() float64 {
+	if b.Of > 0 {
+		return float64(b.Of)
+	}
+	return float64(len(b.Turns))
 }
 
 // Turn is one turn of a batch. Terms add to ScoreGradient and WeightGradient;
@@ -22,14 +36,31 @@ type Turn struct {
 	Scores         []float64     // [K] the student's scores of the candidates
 	Teacher        []float64     // [K] the teacher's
 	ScoreGradient  []float64     // [K] ∂loss/∂score
+	Positive       int           // the candidate that is to be first; below 0 for none
+}
+
+// reset makes t the turn of the query q with k candidates, everything about it
+// 0, in the storage that t has.
+func (t *Turn) reset(q sparse.Vector, k int) {
+	t.Query, t.Positive = q, -1
+	t.WeightGradient, t.Cost = zeroed(t.WeightGradient, q.Len()), zeroed(t.Cost, q.Len())
+	t.Scores, t.Teacher, t.ScoreGradient = zeroed(t.Scores, k), zeroed(t.Teacher, k), zeroed(t.ScoreGradient, k)
+}
+
+// zeroed returns n zeroes in s, which is grown where it does not suffice.
+func zeroed[T float32 | float64](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
 }
 
 // Term is one summand of an objective.
 type Term interface {
 	// Name names the term in plans and histories.
 	Name() string
-	// Add returns the term's value on b, a mean over its turns, and adds its
-	// gradient times weight.
+	// Add returns the term's value on b, the sum over its turns divided by the
+	// number of turns that means are taken over, and adds its gradient times
+	// weight.
 	Add(b *Batch, weight float64) float64
 }
 
@@ -48,22 +79,25 @@ func (KLD) Name() string { return "kld" }
 // Add implements Term.
 func (k KLD) Add(b *Batch, weight float64) float64 {
 	sum := 0.0
-	scale := weight / (k.Temperature * float64(len(b.Turns)))
+	scale := weight / (k.Temperature * b.turns())
 	for i := range b.Turns {
 		t := &b.Turns[i]
-		student, teacher := logSoftmax(t.Scores, k.Temperature), logSoftmax(t.Teacher, k.Temperature)
+		b.student = logSoftmax(b.student, t.Scores, k.Temperature)
+		b.teacher = logSoftmax(b.teacher, t.Teacher, k.Temperature)
+		student, teacher := b.student, b.teacher
 		for d, lt := range teacher {
 			pt := math.Exp(lt)
 			sum += pt * (lt - student[d])
 			t.ScoreGradient[d] += scale * (math.Exp(student[d]) - pt)
 		}
 	}
-	return sum / float64(len(b.Turns))
+	return sum / b.turns()
 }
 
-// logSoftmax returns the logarithm of the softmax of scores/temperature.
-func logSoftmax(scores []float64, temperature float64) []float64 {
-	logs := make([]float64, len(scores))
+// logSoftmax returns the logarithm of the softmax of scores/temperature, in logs
+// if it has the room.
+func logSoftmax(logs, scores []float64, temperature float64) []float64 {
+	logs = zeroed(logs, len(scores))
 	high := math.Inf(-1)
 	for d, s := range scores {
 		logs[d] = s / temperature
@@ -110,7 +144,7 @@ func (DFL1) Add(b *Batch, weight float64) float64 {
 // addWeighted is the mean over turns of Σ_j price(j)·q_j, and its gradient.
 func addWeighted(b *Batch, weight float64, price func(t *Turn, j int) float32) float64 {
 	sum := 0.0
-	scale := float32(weight / float64(len(b.Turns)))
+	scale := float32(weight / b.turns())
 	for i := range b.Turns {
 		t := &b.Turns[i]
 		for j, w := range t.Query.Weights {
@@ -119,7 +153,7 @@ func addWeighted(b *Batch, weight float64, price func(t *Turn, j int) float32) f
 			t.WeightGradient[j] += scale * p
 		}
 	}
-	return sum / float64(len(b.Turns))
+	return sum / b.turns()
 }
 
 // weighted is a term with its weight, which rises quadratically from 0 over the

@@ -112,6 +112,8 @@ func TestAdam(t *testing.T) {
 	p, bias := f32.NewParameter("p", 1, n), f32.NewParameter("bias", 3)
 	bias.Value[0] = 1
 	a := newAdam([]*f32.Parameter{p, bias}, .1)
+	team := f32.NewTeam(2)
+	defer team.Close()
 	value, m, v := make([]float64, n), make([]float64, n), make([]float64, n)
 	for step := 1; step <= 50; step++ {
 		norm := 0.0
@@ -131,7 +133,7 @@ func TestAdam(t *testing.T) {
 			value[i] *= 1 - .01*.1
 			value[i] -= .01 * mhat / (math.Sqrt(vhat) + 1e-8)
 		}
-		if !a.step(.01, clip, 1+step%2) {
+		if !a.step(.01, clip, team) {
 			t.Fatal("a step with finite gradients was refused")
 		}
 	}
@@ -140,7 +142,7 @@ func TestAdam(t *testing.T) {
 	}
 	p.Grad[1] = float32(math.NaN())
 	before := p.Value[0]
-	if a.step(.01, 1, 1) || p.Value[0] != before {
+	if a.step(.01, 1, team) || p.Value[0] != before {
 		t.Error("a step without a finite gradient was taken")
 	}
 	p.Grad[1] = 0

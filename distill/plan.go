@@ -84,6 +84,10 @@ type OptimiserPlan struct {
 	WarmUp       float64 `yaml:"warm_up" json:"warm_up"`             // share of all steps over which the rate rises
 	Clip         float64 `yaml:"clip" json:"clip"`                   // highest norm of the gradient
 	TokenDropout float64 `yaml:"token_dropout" json:"token_dropout"` // share of the tokens hidden in each step
+	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay"`   // decoupled, of matrices
+	// MicroBatch is the most tokens that go through the student at once; the
+	// gradients of a batch are added up. 0 means no bound.
+	MicroBatch int `yaml:"micro_batch" json:"micro_batch"`
 }
 
 // DefaultPlan returns the default plan of the given kind of student, taught by
@@ -173,6 +177,8 @@ func (p Plan) Validate() error {
 		{share(o.WarmUp), "optimiser.warm_up must be from 0 to 1"},
 		{o.Clip > 0 && finite(o.Clip), "optimiser.clip must be positive"},
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
+		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
+		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
 		{share(p.Validation) && p.Validation < 1, "validation must be at least 0 and below 1"},
 	} {
 		if !check.ok {

@@ -42,6 +42,8 @@ func TestReadPlan(t *testing.T) {
 		{"candidates: {teacher: 1, history: 0, random: 0}\n", "at least 2 in all"},
 		{"optimiser:\n  learning_rate: 1e30\n", "at most 1"},
 		{"optimiser:\n  batch: 100000\ncandidates:\n  random: 9999\n", "at most 10 million"},
+		{"optimiser:\n  weight_decay: -.1\n", "optimiser.weight_decay must be from 0"},
+		{"optimiser:\n  micro_batch: -1\n", "optimiser.micro_batch must be a number of tokens"},
 		{"seed: 2\n---\nseed: 3\n", "a second document"},
 		{"\xff\xfes\x00", "is not plain UTF-8"},
 		{"# caf\xe9\nseed: 1\n", "is not plain UTF-8"},

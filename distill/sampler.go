@@ -34,6 +34,8 @@ type mixture struct {
 
 func (m mixture) Sample(candidates []uint32, r Rankings, rng *rand.Rand) []uint32 {
 	start := len(candidates)
+	most := start + m.teacher + m.history + m.random
+	candidates = slices.Grow(candidates, most-start+max(len(r.Teacher), len(r.History)))
 	add := func(passage uint32) bool {
 		if slices.Contains(candidates[start:], passage) {
 			return false
@@ -45,9 +47,10 @@ func (m mixture) Sample(candidates []uint32, r Rankings, rng *rand.Rand) []uint3
 		ranking []uint32
 		n       int
 	}{{r.Teacher, m.teacher}, {r.History, m.history}} {
-		order := rng.Perm(len(source.ranking))
+		order := append(candidates[:most:cap(candidates)][most:], source.ranking...) // beyond all candidates to come
+		rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for left := source.n; left > 0 && len(order) > 0; order = order[1:] {
-			if add(source.ranking[order[0]]) {
+			if add(order[0]) {
 				left--
 			}
 		}

@@ -14,8 +14,9 @@ import (
 // depend on the number of workers.
 type Student interface {
 	Parameters() []*f32.Parameter
-	Forward(batch []Input, workers int) []sparse.Vector
-	Backward(gradients [][]float32, workers int)
+	// Forward returns vectors that are valid until it is called again.
+	Forward(batch []Input) []sparse.Vector
+	Backward(gradients [][]float32)
 	// Save writes the student as a model folder's files into dir.
 	Save(dir string) error
 }
@@ -24,25 +25,27 @@ type Student interface {
 type Input struct {
 	Context input.Context
 	Dropped []bool // [L] tokens hidden from the student in this step; nil for none
+	Seed    uint64 // of the student's own random numbers in this step; 0 for none
 }
 
 // newStudent returns the untrained student that the plan asks for. contexts are
 // those that it will be trained on.
-func newStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context) Student {
-	return newLexicalStudent(p, reader, stats, contexts)
+func newStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context, workers int) Student {
+	return newLexicalStudent(p, reader, stats, contexts, workers)
 }
 
 // lexicalStudent weighs the terms of the context.
 type lexicalStudent struct {
-	reader *input.Reader
-	stats  input.Statistics
-	net    *lexical.Network
-	batch  []lexical.Input
+	reader  *input.Reader
+	stats   input.Statistics
+	net     *lexical.Network
+	workers int
+	batch   []lexical.Input
 }
 
 // newLexicalStudent returns the untrained student of the plan. The terms that it
 // embeds are those that occur at least MinCount times in the training contexts.
-func newLexicalStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context) *lexicalStudent {
+func newLexicalStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context, workers int) *lexicalStudent {
 	vocabulary := reader.Tokenizer().Vocabulary().Len()
 	config, terms := lexical.Config{}, []uint32(nil)
 	if p.Student.Kind == StudentMLP {
@@ -59,24 +62,24 @@ func newLexicalStudent(p Plan, reader *input.Reader, stats input.Statistics, con
 			}
 		}
 	}
-	return &lexicalStudent{reader: reader, stats: stats, net: lexical.New(config, vocabulary, terms, p.Seed)}
+	return &lexicalStudent{reader: reader, stats: stats, workers: workers, net: lexical.New(config, vocabulary, terms, p.Seed)}
 }
 
 func (s *lexicalStudent) Parameters() []*f32.Parameter { return s.net.Parameters() }
 
-func (s *lexicalStudent) Forward(batch []Input, workers int) []sparse.Vector {
+func (s *lexicalStudent) Forward(batch []Input) []sparse.Vector {
 	s.batch = s.batch[:0]
 	for _, in := range batch {
 		s.batch = append(s.batch, lexical.Input{Context: in.Context, Dropped: in.Dropped})
 	}
-	f32.Parallel(len(batch), workers, func(i int) {
+	f32.Parallel(len(batch), s.workers, func(i int) {
 		s.batch[i].Terms = s.reader.Terms(batch[i].Context, s.stats)
 	})
-	return s.net.Forward(s.batch, workers)
+	return s.net.Forward(s.batch, s.workers)
 }
 
-func (s *lexicalStudent) Backward(gradients [][]float32, workers int) {
-	s.net.Backward(gradients, workers)
+func (s *lexicalStudent) Backward(gradients [][]float32) {
+	s.net.Backward(gradients, s.workers)
 }
 
 func (s *lexicalStudent) Save(dir string) error {

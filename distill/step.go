@@ -1,0 +1,187 @@
+package distill
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"parley/internal/f32"
+	"parley/sparse"
+)
+
+// stage is what a pass over the turns of a batch works with. It is reused from
+// step to step, so that in steady state no step allocates.
+type stage struct {
+	all       []example
+	batch     []int   // places in all
+	train     bool    // draw what is hidden from the student, too
+	inputs    []Input // [batch]
+	slots     []slot  // [batch]
+	tables    []table // [workers]
+	part      Batch   // the turns that went through the student at once
+	from      int     // the place of the first of them in batch
+	vectors   []sparse.Vector
+	gradients [][]float32 // [part] by the weights of the vectors
+	losses    []Loss
+}
+
+// slot is what one turn of a batch needs.
+type slot struct {
+	source     rand.PCG
+	rng        *rand.Rand // over source
+	dropped    []bool
+	candidates []uint32
+	hits       hits
+}
+
+func newStage(turns, workers, vocabulary int) stage {
+	s := stage{
+		inputs: make([]Input, turns), slots: make([]slot, turns), tables: make([]table, workers),
+		part: Batch{Turns: make([]Turn, turns)}, gradients: make([][]float32, turns),
+	}
+	for i := range s.slots {
+		s.slots[i].rng = rand.New(&s.slots[i].source)
+	}
+	for i := range s.tables {
+		s.tables[i] = newTable(vocabulary)
+	}
+	return s
+}
+
+// begin makes the stage ready for the turns of all at the places in batch.
+func (t *trainer) begin(all []example, batch []int, train bool) {
+	s := &t.stage
+	s.all, s.batch, s.train = all, batch, train
+	t.team.Do(len(batch), (*drawing)(t))
+}
+
+// The pieces of a step that a team shares out, a turn each.
+type (
+	drawing  trainer // draws candidates and what is hidden
+	scoring  trainer // scores the candidates
+	chaining trainer // takes the gradient by the scores to the weights
+)
+
+// epochOfValidation stands for the epoch where random numbers are to be the same
+// in every look at the held-out turns.
+const epochOfValidation = 1<<64 - 1
+
+func (d *drawing) Do(i, _ int) {
+	t := (*trainer)(d)
+	s := &t.stage.slots[i]
+	ex := &t.stage.all[t.stage.batch[i]]
+	epoch := uint64(t.epoch)
+	if !t.stage.train {
+		epoch = epochOfValidation
+	}
+	t.seed(&s.source, streamTurn, epoch, ex.seed)
+	s.candidates = t.sampler.Sample(s.candidates[:0], ex.rankings, s.rng)
+	in := Input{Context: ex.context}
+	if t.stage.train {
+		s.dropped = drop(s.dropped, t.plan.Optimiser.TokenDropout, ex.context.Len(), s.rng)
+		in.Dropped = s.dropped
+		in.Seed = s.rng.Uint64()
+	}
+	t.stage.inputs[i] = in
+}
+
+// drop chooses each of n tokens with the given probability, into buffer; nil
+// stands for none.
+func drop(buffer []bool, probability float64, n int, rng *rand.Rand) []bool {
+	if probability == 0 {
+		return nil
+	}
+	buffer = buffer[:0]
+	for range n {
+		buffer = append(buffer, rng.Float64() < probability)
+	}
+	return buffer
+}
+
+// next returns where the part of the batch ends that begins at from and goes
+// through the student at once: all, unless the plan bounds the tokens.
+func (t *trainer) next(from int) int {
+	s, bound := &t.stage, t.plan.Optimiser.MicroBatch
+	tokens := 0
+	for i := from; i < len(s.batch); i++ {
+		tokens += s.inputs[i].Context.Len()
+		if bound > 0 && tokens > bound && i > from {
+			return i
+		}
+	}
+	return len(s.batch)
+}
+
+// forward runs the student on the turns of the batch from from to to and scores
+// their candidates.
+func (t *trainer) forward(from, to int) *Batch {
+	s := &t.stage
+	s.from = from
+	s.vectors = t.student.Forward(s.inputs[from:to])
+	s.part.Turns = s.part.Turns[:to-from]
+	s.part.Of = len(s.batch)
+	t.team.Do(to-from, (*scoring)(t))
+	return &s.part
+}
+
+func (d *scoring) Do(i, worker int) {
+	t := (*trainer)(d)
+	s := &t.stage
+	at := &s.slots[s.from+i]
+	turn := &s.part.Turns[i]
+	turn.reset(s.vectors[i], len(at.candidates))
+	for j, term := range turn.Query.Terms {
+		turn.Cost[j] = float32(float64(t.passages.DF(term)) / float64(t.passages.N()))
+	}
+	s.tables[worker].score(turn, s.all[s.batch[s.from+i]].teacher, at.candidates, t.passages, &at.hits)
+}
+
+// backward takes the gradients of the loss to the student's parameters.
+func (t *trainer) backward() {
+	s := &t.stage
+	t.team.Do(len(s.part.Turns), (*chaining)(t))
+	t.student.Backward(s.gradients[:len(s.part.Turns)])
+}
+
+func (d *chaining) Do(i, _ int) {
+	s := &(*trainer)(d).stage
+	turn := &s.part.Turns[i]
+	s.slots[s.from+i].hits.backward(turn.ScoreGradient, turn.WeightGradient)
+	s.gradients[i] = turn.WeightGradient
+}
+
+// step trains on the turns of a batch.
+func (t *trainer) step(batch []int, terms []weighted) error {
+	step := t.adam.steps
+	t.begin(t.training, batch, true)
+	for from, to := 0, 0; from < len(batch); from = to {
+		to = t.next(from)
+		b := t.forward(from, to)
+		t.evaluate(b, terms, step)
+		t.running.add(b, t.stage.losses)
+		t.backward()
+	}
+	moved := t.adam.step(t.schedule.at(step), t.plan.Optimiser.Clip, t.team)
+	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 {
+		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
+			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.schedule.steps)
+	}
+	return nil
+}
+
+// fullWeight stands for the step at which weights have their full height.
+const fullWeight = 1<<63 - 1
+
+// evaluate evaluates the terms on b, each with its weight at a step.
+func (t *trainer) evaluate(b *Batch, terms []weighted, step int) {
+	t.stage.losses = t.stage.losses[:0]
+	for _, term := range terms {
+		w := term.at(step)
+		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w)})
+	}
+}
+
+var (
+	_ f32.Task = (*drawing)(nil)
+	_ f32.Task = (*scoring)(nil)
+	_ f32.Task = (*chaining)(nil)
+)

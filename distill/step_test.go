@@ -1,0 +1,135 @@
+package distill
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"parley/sparse"
+)
+
+// TestScoreIsDot compares the scores of the table with sparse.Dot, bit for bit,
+// and the gradient through them with that of the products written out.
+func TestScoreIsDot(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 7))
+	const vocabulary = 60
+	vector := func(n int) sparse.Vector {
+		weights := map[uint32]float32{}
+		for range n {
+			weights[uint32(rng.IntN(vocabulary))] = rng.Float32() + .01
+		}
+		return sparse.FromMap(weights)
+	}
+	b := newTable(vocabulary)
+	for round := range 50 {
+		passages := memory{}
+		for range 9 {
+			passages.vectors = append(passages.vectors, vector(rng.IntN(30)))
+		}
+		student, teacher := vector(round%25), vector(rng.IntN(9))
+		candidates := []uint32{8, 2, 0, 5}
+		var turn Turn
+		var h hits
+		turn.reset(student, len(candidates))
+		b.score(&turn, teacher, candidates, passages, &h)
+		want := make([]float64, student.Len())
+		for c, passage := range candidates {
+			v := passages.vectors[passage]
+			if turn.Scores[c] != sparse.Dot(student, v) || turn.Teacher[c] != sparse.Dot(teacher, v) {
+				t.Fatalf("scores %v and %v, want %v and %v", turn.Scores[c], turn.Teacher[c], sparse.Dot(student, v), sparse.Dot(teacher, v))
+			}
+			turn.ScoreGradient[c] = rng.NormFloat64()
+			for j, term := range student.Terms {
+				want[j] += turn.ScoreGradient[c] * float64(v.Weight(term))
+			}
+		}
+		h.backward(turn.ScoreGradient, turn.WeightGradient)
+		for j, g := range turn.WeightGradient {
+			if math.Abs(float64(g)-want[j]) > 1e-5 {
+				t.Errorf("gradient by weight %d: %v, want %v", j, g, want[j])
+			}
+		}
+	}
+	for term, e := range b.entries {
+		if e != (entry{}) {
+			t.Errorf("the table still knows of term %d: %v", term, e)
+		}
+	}
+}
+
+// TestMicroBatchesAddUp says that the gradient of a batch that goes through the
+// student in parts is that of the whole batch, up to rounding.
+func TestMicroBatchesAddUp(t *testing.T) {
+	w := newWorld(t)
+	gradients := func(bound int) (parts int, values []float32, loss float64) {
+		p := smallPlan(StudentMLP)
+		p.Objective.DFL1, p.Optimiser.MicroBatch = .1, bound
+		tr, err := newTrainer(context.Background(), w.data(), p, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		batch := []int{5, 1, 9, 20, 33, 8, 70}
+		tr.begin(tr.training, batch, true)
+		for from, to := 0, 0; from < len(batch); from = to {
+			to = tr.next(from)
+			tr.evaluate(tr.forward(from, to), p.terms(0), 0)
+			tr.running.add(&tr.stage.part, tr.stage.losses)
+			tr.backward()
+			parts++
+		}
+		for _, param := range tr.student.Parameters() {
+			values = append(values, param.Grad...)
+		}
+		return parts, values, tr.running.mean(nil).Loss
+	}
+	parts, whole, loss := gradients(0)
+	if parts != 1 {
+		t.Fatalf("without a bound there are %d parts", parts)
+	}
+	largest := float32(0)
+	for _, g := range whole {
+		largest = max(largest, g, -g)
+	}
+	for bound, want := range map[int]int{1: 7, 60: 3} {
+		parts, sum, partLoss := gradients(bound)
+		if parts != want {
+			t.Errorf("with at most %d tokens there are %d parts, want %d", bound, parts, want)
+		}
+		if math.Abs(partLoss-loss) > 1e-12 {
+			t.Errorf("the loss of %d parts is %v, of the whole %v", parts, partLoss, loss)
+		}
+		for i, g := range sum {
+			if d := g - whole[i]; max(d, -d) > 1e-5*largest {
+				t.Fatalf("gradient %d in %d parts is %v, in one %v", i, parts, g, whole[i])
+			}
+		}
+	}
+}
+
+// BenchmarkStep is a step of each built-in student, at several numbers of
+// candidates.
+func BenchmarkStep(b *testing.B) {
+	w := newWorld(b)
+	for _, kind := range []string{StudentFeatures, StudentMLP} {
+		for _, candidates := range []int{16, 64} {
+			b.Run(fmt.Sprintf("%s/%d", kind, candidates), func(b *testing.B) {
+				p := DefaultPlan(kind)
+				p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
+				tr, err := newTrainer(context.Background(), w.data(), p, Options{Workers: 2})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer tr.team.Close()
+				batch := rand.New(rand.NewPCG(1, 1)).Perm(64)
+				b.ReportAllocs()
+				for b.Loop() {
+					if err := tr.step(batch, p.terms(1)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
