@@ -31,7 +31,7 @@ internal/safetensors → internal/f32 internal/mapping internal/strictjson
 search              → sparse index
 internal/input      → dialog internal/wordpiece
 internal/lexical    → sparse internal/f32 internal/safetensors internal/input
-internal/bert       → sparse internal/f32 internal/safetensors internal/input
+internal/bert       → sparse internal/f32
 internal/model      → dialog internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert
 encoder             → dialog sparse internal/wordpiece internal/input internal/lexical internal/bert internal/model
 distill             → dialog sparse trec measure internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/model

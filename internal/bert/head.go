@@ -1,0 +1,218 @@
+package bert
+
+import (
+	"math"
+
+	"parley/internal/f32"
+	"parley/sparse"
+)
+
+// headTape is what the head keeps for the way back.
+type headTape struct {
+	raw, active, states       buffer    // [ΣL×H] of the transform: before and after its activation, after its norm
+	moments                   []moments // [ΣL]
+	steepness                 [][]float32
+	logits                    buffer
+	rawView, activeView, view f32.View
+	gradient                  buffer
+
+	fromTerms  fromTerms
+	fromRows   fromRows
+	slopes     sloping
+	occurrence []float32 // lexical: gradients by the tokens' scores
+}
+
+// forwardHead turns the last hidden states into vectors.
+func (t *Tape) forwardHead(x f32.View) []sparse.Vector {
+	if t.config.Head.Kind == Lexical {
+		return t.forwardLexical(x)
+	}
+	k := &t.head
+	rows, h := x.Rows, x.Cols
+	k.moments = resize(k.moments, rows)
+	k.rawView, k.activeView, k.view = k.raw.view(rows, h), k.active.view(rows, h), k.states.view(rows, h)
+	t.forwardTransform(x, k.rawView, k.activeView, k.view, k.moments)
+	return t.forwardDecoder(k.view, true)
+}
+
+// forwardTransform sets
+//
+//	raw = x·Wᵀ + b,  active = act(raw),  out = norm(active)
+//
+// All may share memory, but with x.
+func (e *engine) forwardTransform(x, raw, active, out f32.View, m []moments) {
+	w := e.weights
+	e.multiply(raw, x, &w.transform)
+	e.transform = transforming{
+		activating: activating{raw, active, w.transform.bias.value, e.config.HeadActivation},
+		norm:       &w.headNorm, states: out, moments: m, epsilon: e.config.Epsilon,
+	}
+	e.byRows(x.Rows, &e.transform)
+}
+
+// transforming activates and norms, by blocks of rows.
+type transforming struct {
+	activating
+	norm    *norm
+	states  f32.View
+	moments []moments
+	epsilon float32
+}
+
+// Do transforms block i.
+func (t *transforming) Do(i, worker int) {
+	t.activating.Do(i, worker)
+	for row, to := block(i, t.x.Rows); row < to; row++ {
+		m := &t.moments[row]
+		m.mean, m.inverse = f32.LayerNorm(t.states.Row(row), t.out.Row(row), t.norm.gain.value, t.norm.shift.value, t.epsilon)
+	}
+}
+
+// Tiles of logits: so many columns of the vocabulary, so many rows at a time.
+// They bound the memory and keep it near the processor; the whole matrix
+// [ΣL×V] is never made.
+const (
+	tileColumns = 256
+	tileRows    = 384
+)
+
+// tiles computes logits tile by tile and pools them over the rows of each
+// sequence. A piece of work is the tile's columns over all rows.
+type tiles struct {
+	*engine
+	states  f32.View // [ΣL×H]
+	weights f32.View // [B×V] out: pooled and saturated
+	winners []int32  // [B×V] out: the row of the batch with the largest logit; nil if nobody asks
+}
+
+// forwardDecoder turns the transformed states into vectors, and keeps the winner
+// of each term if asked for and there is one.
+func (e *engine) forwardDecoder(states f32.View, winners bool) []sparse.Vector {
+	v := e.config.Vocabulary
+	e.decode = tiles{engine: e, states: states, weights: e.pooled.view(e.batch.Len(), v)}
+	if winners && e.config.Head.Pooling == Max {
+		e.winners = resize(e.winners, e.batch.Len()*v)
+		e.decode.winners = e.winners
+	}
+	e.team.Do((v+tileColumns-1)/tileColumns, &e.decode)
+	e.sparsify = sparsifying{e, e.decode.weights}
+	e.team.Do(e.batch.Len(), &e.sparsify)
+	return e.vectors[:e.batch.Len()]
+}
+
+// Do computes and pools the columns of tile i.
+func (t *tiles) Do(i, worker int) {
+	s, m := &t.scratch[worker], t.team.Multiplier(worker)
+	from := i * tileColumns
+	to := min(from+tileColumns, t.config.Vocabulary)
+	s.logits = resize(s.logits, min(tileRows, t.states.Rows)*(to-from))
+	bias := t.engine.weights.decoder.bias.value[from:to]
+	for row := 0; row < t.states.Rows; row += tileRows {
+		part := t.states.Sub(row, min(tileRows, t.states.Rows-row), 0, t.states.Cols)
+		logits := f32.NewView(s.logits, part.Rows, to-from)
+		t.logits(m, logits, part, from, to)
+		for r := range part.Rows {
+			if t.config.Head.Pooling == Sum {
+				t.add(logits.Row(r), row+r, from, to, bias)
+			} else {
+				t.contest(logits.Row(r), row+r, from, to, s)
+			}
+		}
+	}
+	if t.config.Head.Pooling == Sum {
+		return
+	}
+	for b := range t.batch.Len() {
+		w := t.weights.Row(b)[from:to]
+		f32.Add(bias, w)
+		t.config.Head.Saturation.apply(w)
+	}
+}
+
+// logits computes those of the terms from from to to for the given states,
+// without bias.
+func (e *engine) logits(m *f32.Multiplier, logits, states f32.View, from, to int) {
+	if d := &e.weights.decoder; d.packed != nil {
+		m.MulPackedCols(logits, states, d.packed, from, to, false)
+	} else {
+		m.MulT(logits, states, d.weight.value.Sub(from, to-from, 0, states.Cols), false)
+	}
+}
+
+// contest lets a row's logits contend for the largest of their sequence. The
+// first row sets the start, so that a NaN in it stays and is seen. The bias is
+// the same for all rows: it is added to the largest.
+func (t *tiles) contest(logits []float32, row, from, to int, s *scratch) {
+	sequence, at := t.place(row)
+	best := t.weights.Row(sequence)[from:to]
+	s.arg = resize(s.arg, tileColumns)
+	arg := s.arg[:to-from]
+	if t.winners != nil {
+		arg = t.winners[sequence*t.config.Vocabulary:][from:to]
+	}
+	if at == 0 {
+		copy(best, logits)
+		for i := range arg {
+			arg[i] = int32(row)
+		}
+		return
+	}
+	f32.MaxArg(best, arg, logits, int32(row))
+}
+
+// add adds a row's weights to those of its sequence, in the order of the rows.
+func (t *tiles) add(logits []float32, row, from, to int, bias []float32) {
+	sequence, at := t.place(row)
+	sum := t.weights.Row(sequence)[from:to]
+	if at == 0 {
+		clear(sum)
+	}
+	f32.Add(bias, logits)
+	t.config.Head.Saturation.apply(logits)
+	f32.Add(logits, sum)
+}
+
+// apply turns logits into weights.
+func (s Saturation) apply(x []float32) {
+	switch s {
+	case Linear:
+		f32.Activate(x, x, f32.ReLU)
+	case DoubleLog:
+		f32.Log1pRelu(x, x)
+		f32.Log1pRelu(x, x)
+	default:
+		f32.Log1pRelu(x, x)
+	}
+}
+
+// slope returns the derivative of the saturation at the logit whose positive
+// weight is w.
+func (s Saturation) slope(w float32) float32 {
+	switch s {
+	case Linear:
+		return 1
+	case DoubleLog:
+		// w = log(1+u), u = log(1+x): 1/(1+u) · 1/(1+x)
+		return float32(math.Exp(-float64(w) - math.Expm1(float64(w))))
+	default:
+		return float32(math.Exp(-float64(w)))
+	}
+}
+
+// sparsifying gathers the terms of each sequence whose weight is above 0. What
+// is no number stays, so that somebody sees it.
+type sparsifying struct {
+	*engine
+	weights f32.View // [B×V]
+}
+
+// Do gathers the vector of sequence i.
+func (t *sparsifying) Do(i, _ int) {
+	v := &t.vectors[i]
+	v.Terms, v.Weights = v.Terms[:0], v.Weights[:0]
+	for term, w := range t.weights.Row(i) {
+		if !(w <= 0) {
+			v.Terms, v.Weights = append(v.Terms, uint32(term)), append(v.Weights, w)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package bert
+
+import (
+	"parley/internal/f32"
+	"parley/sparse"
+)
+
+// Inference is a network that no longer changes, its weights packed once. It is
+// safe for concurrent use: each goroutine has a Session of its own.
+type Inference struct {
+	config  Config
+	weights weights
+}
+
+// NewInference returns the network of c with the weights of s, which it may go
+// on reading: s stays open as long as it is used.
+func NewInference(c Config, s Source) (*Inference, error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	reader := reader{source: s, tensors: c.Tensors()}
+	f := &Inference{config: c, weights: c.assemble(reader.take)}
+	if reader.err != nil {
+		return nil, reader.err
+	}
+	f.weights.pack()
+	return f, nil
+}
+
+// reader hands out the tensors of a source in order.
+type reader struct {
+	source  Source
+	tensors []Tensor
+	err     error
+}
+
+// take returns the next size weights, of one tensor or of several.
+func (r *reader) take(size int) array {
+	var joined []float32
+	for r.err == nil {
+		t := r.tensors[0]
+		r.tensors = r.tensors[1:]
+		values, err := r.source.F32(t.Name, t.Shape...)
+		if err != nil {
+			r.err = err
+			break
+		}
+		if len(values) == size {
+			return array{value: values}
+		}
+		if joined = append(joined, values...); len(joined) == size {
+			return array{value: joined}
+		}
+	}
+	return array{value: make([]float32, size)}
+}
+
+// pack packs the matrices of products; the decoder leaves the word embeddings in
+// place, which are read row by row.
+func (w *weights) pack() {
+	for i := range w.layers {
+		l := &w.layers[i]
+		for _, dense := range []*linear{&l.qkv, &l.out, &l.inner, &l.outer} {
+			dense.pack()
+		}
+	}
+	if w.decoder.bias.value != nil {
+		w.transform.pack()
+		w.decoder.pack()
+	}
+}
+
+func (l *linear) pack() {
+	l.packed = f32.PackT(l.weight.value)
+	l.weight = matrix{}
+}
+
+// Config returns what the network is.
+func (f *Inference) Config() Config { return f.config }
+
+// Session returns a session, which one goroutine may use at a time.
+func (f *Inference) Session() *Session {
+	return &Session{engine: newEngine(f.config, &f.weights, 1)}
+}
+
+// Session encodes batches and keeps its memory from one to the next: that grows
+// with the tokens of the largest batch and with its sequences times V.
+type Session struct {
+	engine
+	x, qkv, mixed, sum, inner buffer
+	moments                   []moments
+}
+
+// innerRows is how many tokens go through a feed-forward layer at a time, so
+// that its inner states stay small and near.
+const innerRows = 384
+
+// Encode returns the vector of each sequence of b, which Config.Check accepts.
+// They hold until the next Encode.
+func (s *Session) Encode(b Batch) []sparse.Vector {
+	s.begin(b, nil)
+	rows, h := len(b.IDs), s.config.Hidden
+	s.moments = resize(s.moments, rows)
+	x, sum := s.x.view(rows, h), s.sum.view(rows, h)
+	a := activations{
+		input: x, qkv: s.qkv.view(rows, 3*h), mixed: s.mixed.view(rows, h), sum: sum, moments: s.moments,
+		middle: x, inner: s.inner.view(min(innerRows, rows), s.config.Inner), outer: sum, outerMoments: s.moments,
+	}
+	s.forwardEmbedding(x, x, s.moments)
+	for i := range s.config.Layers {
+		s.forwardLayer(i, &a, a.inner, x)
+	}
+	if s.config.Head.Kind == Lexical {
+		return s.forwardLexical(x)
+	}
+	s.forwardTransform(x, a.mixed, a.mixed, a.mixed, s.moments)
+	return s.forwardDecoder(a.mixed, false)
+}
