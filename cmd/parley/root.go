@@ -141,6 +141,9 @@ func settle(cmd *cobra.Command, started *bool) {
 		if err := refuseEmpty(cmd, args); err != nil {
 			return err
 		}
+		if err := chooseKernels(os.Getenv(kernelsVariable)); err != nil {
+			return err
+		}
 		return work(cmd, args)
 	}
 	for _, sub := range cmd.Commands() {

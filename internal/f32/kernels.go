@@ -5,6 +5,8 @@ import (
 	"strings"
 )
 
+//go:generate go run -C gen . ..
+
 // set holds the kernels for one kind of processor.
 type set struct {
 	name       string

@@ -1,3 +1,5 @@
+//go:build !amd64 && !arm64
+
 package f32
 
 // accelerated returns the sets of kernels in assembly, the fastest first.

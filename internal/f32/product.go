@@ -28,10 +28,11 @@ const (
 	PanelColumns = 32
 )
 
-// blockSize returns the size of the blocks that K is cut into.
+// blockSize returns the size of the blocks that K is cut into, a multiple of 8.
 func blockSize(k int) int {
 	blocks := (k + blockK - 1) / blockK
-	return (k + blocks - 1) / max(blocks, 1)
+	size := (k + blocks - 1) / max(blocks, 1)
+	return (size + 7) / 8 * 8
 }
 
 // operand is a matrix read along either side: element (i, j) is
@@ -49,19 +50,25 @@ func transposed(v View) operand { v.check(); return operand{v.Data, 1, v.Stride}
 type Packed struct {
 	set  *set
 	k, n int
-	data []float32 // by blocks of K, by panels: [k×width], filled up with zeros
+	data []float32 // by blocks of K, by panels: [k×width], filled up with what may be
 }
 
 // PackT packs Bᵀ for many products: b [N×K] are the weights of a linear layer,
 // a row for each output.
 func PackT(b View) *Packed {
 	p := new(Packed)
+	p.PackT(b)
+	return p
+}
+
+// PackT packs Bᵀ in place of what was packed, and allocates nothing where that
+// was as large.
+func (p *Packed) PackT(b View) {
 	p.shape(active, b.Cols, b.Rows)
 	from := transposed(b)
 	for panel := range p.panels() {
 		p.fill(from, panel)
 	}
-	return p
 }
 
 // Rows and Cols return the shape [K×N] of B.
@@ -97,7 +104,7 @@ func (p *Packed) fill(b operand, panel int) {
 }
 
 // interleave writes count rows of length k of x side by side: x(i, l) becomes
-// dst[l*width+i], and zeros fill the width.
+// dst[l*width+i]. What is beyond count is zero or any other number.
 func interleave(dst []float32, x operand, count, k, width int) {
 	if count < width {
 		clear(dst[:k*width])
@@ -181,13 +188,16 @@ func (m *Multiplier) readA(s *set, a operand, cols int) {
 	tiles := (j.rows + s.rows - 1) / s.rows
 	j.aRow, j.aStep, j.aTile = 1, s.rows, s.rows*j.k
 	size := tiles * j.aTile
-	m.a = slices.Grow(m.a[:0], size)[:size]
+	m.a = slices.Grow(m.a[:0], size+slack)[:size+slack]
 	for t := range tiles {
 		part := operand{a.data[t*s.rows*a.row:], a.row, a.col}
-		s.interleave(m.a[t*j.aTile:][:j.aTile], part, min(s.rows, j.rows-t*s.rows), j.k, s.rows)
+		s.interleave(m.a[t*j.aTile:], part, min(s.rows, j.rows-t*s.rows), j.k, s.rows)
 	}
 	j.a = m.a
 }
+
+// slack is how many numbers kernels may write beyond what they pack.
+const slack = 8
 
 // directColumns is from how many columns on A is packed, if its rows lie in one
 // piece.

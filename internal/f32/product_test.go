@@ -58,9 +58,33 @@ func plainProduct(s *set, c, a, b View, accumulate bool) {
 	}
 }
 
-// plainStep adds x·y to sum as the set does.
+// plainStep adds x·y to sum as the set does: those in assembly round once.
 func (s *set) plainStep(x, y, sum float32) float32 {
-	return float32(x*y) + sum
+	if s == &generic {
+		return float32(x*y) + sum
+	}
+	return fma(x, y, sum)
+}
+
+// fma returns x·y + z, rounded once. The product is exact in double precision;
+// the sum is rounded to odd there, which leaves the second rounding right
+// (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", IEEE
+// Transactions on Computers 57(4), 2008).
+func fma(x, y, z float32) float32 {
+	p, c := float64(x)*float64(y), float64(z)
+	s := p + c
+	if math.IsNaN(s) || math.IsInf(s, 0) {
+		return float32(s)
+	}
+	t := s - p
+	if e := (p - (s - t)) + (c - t); e != 0 && math.Float64bits(s)&1 == 0 {
+		if (e > 0) == (s > 0) {
+			s = math.Float64frombits(math.Float64bits(s) + 1)
+		} else {
+			s = math.Float64frombits(math.Float64bits(s) - 1)
+		}
+	}
+	return float32(s)
 }
 
 func sameBits(x, y float32) bool {
@@ -80,7 +104,9 @@ func compareViews(t *testing.T, what string, got, want View) {
 }
 
 // TestProducts compares every kind of product with the plain sums, bit for bit.
-func TestProducts(t *testing.T) {
+func TestProducts(t *testing.T) { eachSet(t, testProducts) }
+
+func testProducts(t *testing.T, s *set) {
 	rng := rand.New(rand.NewPCG(3, 1))
 	team := NewTeam(3)
 	defer team.Close()
@@ -100,7 +126,7 @@ func TestProducts(t *testing.T) {
 		for _, accumulate := range []bool{false, true} {
 			start := randomView(rng, m, n, 1)
 			want := clone(start)
-			plainProduct(active, want, a, b, accumulate)
+			plainProduct(s, want, a, b, accumulate)
 			for name, by := range map[string]multiplier{"team": team, "multiplier": new(Multiplier)} {
 				what := fmt.Sprintf("%s: %d×%d×%d, accumulate %t", name, m, k, n, accumulate)
 				check := func(kind string, do func(c View)) {
@@ -131,7 +157,9 @@ func clone(v View) View {
 }
 
 // TestProductsAllocateNothing holds once buffers have grown.
-func TestProductsAllocateNothing(t *testing.T) {
+func TestProductsAllocateNothing(t *testing.T) { eachSet(t, testProductsAllocateNothing) }
+
+func testProductsAllocateNothing(t *testing.T, _ *set) {
 	rng := rand.New(rand.NewPCG(3, 2))
 	a, b, c := randomView(rng, 40, 70, 0), randomView(rng, 70, 50, 0), randomView(rng, 40, 50, 0)
 	bt, at := transpose(b), transpose(a)
@@ -148,5 +176,20 @@ func TestProductsAllocateNothing(t *testing.T) {
 		if n != 0 {
 			t.Errorf("%s: %v allocations a run", name, n)
 		}
+	}
+}
+
+// underSet calls do with a set of kernels in use.
+func underSet(s *set, do func()) {
+	before := active
+	defer func() { active = before }()
+	active = s
+	do()
+}
+
+// eachSet runs a test under every set of kernels that the processor has.
+func eachSet(t *testing.T, test func(t *testing.T, s *set)) {
+	for _, s := range sets {
+		t.Run(s.name, func(t *testing.T) { underSet(s, func() { test(t, s) }) })
 	}
 }

@@ -23,6 +23,14 @@ func (t *tiling) Do(i, worker int) {
 	t.crew[worker].tile(&t.product, row, min(t.rows, t.c.Rows-row), col, min(t.cols, t.c.Cols-col))
 }
 
+// PackT packs Bᵀ in place of what p held, as Packed.PackT does, panel by panel.
+func (t *Team) PackT(p *Packed, b View) {
+	p.shape(active, b.Cols, b.Rows)
+	t.filling = filling{p, transposed(b)}
+	t.Do(p.panels(), &t.filling)
+	t.filling = filling{}
+}
+
 // Mul computes A·B: c [M×N], a [M×K], b [K×N].
 func (t *Team) Mul(c, a, b View, accumulate bool) {
 	agree(c, a.Rows, b.Cols, a.Cols, b.Rows)

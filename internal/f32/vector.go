@@ -125,7 +125,7 @@ func MaxArg(best []float32, arg []int32, x []float32, row int32) {
 // decoupled decay as in Loshchilov and Hutter, arXiv 1711.05101).
 type Adam struct {
 	Rate         float32 // with the correction of the running means' bias
-	Beta1, Beta2 float32
+	Beta1, Beta2 float64 // their complements are taken before they are rounded
 	Epsilon      float32
 	Decay        float32 // what a value shrinks by: the rate without correction, times the decay
 	Scale        float32 // what gradients are multiplied by first
@@ -135,12 +135,14 @@ type Adam struct {
 // their squares, and clears grad. The slices have equal length.
 func (a Adam) Step(value, grad, first, second []float32) {
 	grad, first, second = grad[:len(value)], first[:len(value)], second[:len(value)]
-	rest1, rest2, keep := 1-a.Beta1, 1-a.Beta2, 1-a.Decay
+	beta1, rest1 := float32(a.Beta1), float32(1-a.Beta1)
+	beta2, rest2 := float32(a.Beta2), float32(1-a.Beta2)
+	keep := 1 - a.Decay
 	for i := range value {
 		g := grad[i] * a.Scale
 		grad[i] = 0
-		m := float32(a.Beta1*first[i]) + float32(rest1*g)
-		v := float32(a.Beta2*second[i]) + float32(float32(rest2*g)*g)
+		m := float32(beta1*first[i]) + float32(rest1*g)
+		v := float32(beta2*second[i]) + float32(float32(rest2*g)*g)
 		first[i], second[i] = m, v
 		step := float32(a.Rate*m) / (float32(math.Sqrt(float64(v))) + a.Epsilon)
 		value[i] = float32(keep*value[i]) - step
