@@ -34,7 +34,7 @@ type Turn struct {
 	WeightGradient []float32     // [L0] ∂loss/∂q_j
 	Cost           []float32     // [L0] df_j/N: the share of the passages that term j touches
 	Scores         []float64     // [K] the student's scores of the candidates
-	Teacher        []float64     // [K] the teacher's
+	Teacher        []float64     // [≤K] the teacher's, of the first candidates
 	ScoreGradient  []float64     // [K] ∂loss/∂score
 	Positive       int           // the candidate that is to be first; below 0 for none
 }
@@ -69,8 +69,8 @@ type Term interface {
 //
 //	Σ_d p_T(d)·ln(p_T(d)/p_S(d)),   p(d) = softmax of score(d)/T
 //
-// (DiSCo, arXiv 2410.14609). Its gradient by the student's score is
-// (p_S − p_T)/T.
+// over the candidates that the teacher scored (DiSCo, arXiv 2410.14609). Its
+// gradient by the student's score is (p_S − p_T)/T.
 type KLD struct{ Temperature float64 }
 
 // Name returns kld.
@@ -82,7 +82,10 @@ func (k KLD) Add(b *Batch, weight float64) float64 {
 	scale := weight / (k.Temperature * b.turns())
 	for i := range b.Turns {
 		t := &b.Turns[i]
-		b.student = logSoftmax(b.student, t.Scores, k.Temperature)
+		if len(t.Teacher) == 0 {
+			continue
+		}
+		b.student = logSoftmax(b.student, t.Scores[:len(t.Teacher)], k.Temperature)
 		b.teacher = logSoftmax(b.teacher, t.Teacher, k.Temperature)
 		student, teacher := b.student, b.teacher
 		for d, lt := range teacher {

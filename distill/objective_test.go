@@ -16,9 +16,13 @@ func randomBatch(rng *rand.Rand) *Batch {
 		t := Turn{
 			Scores: make([]float64, k), Teacher: make([]float64, k), ScoreGradient: make([]float64, k),
 			WeightGradient: make([]float32, l), Cost: make([]float32, l),
+			Positive: rng.IntN(k+1) - 1,
 		}
 		for d := range k {
 			t.Scores[d], t.Teacher[d] = rng.NormFloat64()*4, rng.NormFloat64()*4
+		}
+		if rng.IntN(2) == 0 { // candidates that the teacher has not scored
+			t.Teacher = t.Teacher[:rng.IntN(k+1)]
 		}
 		weights := map[uint32]float32{}
 		for j := range l {
@@ -35,7 +39,7 @@ func randomBatch(rng *rand.Rand) *Batch {
 // weight, with central differences of its value.
 func TestTermGradients(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 7))
-	for _, term := range []Term{KLD{Temperature: 1}, KLD{Temperature: 5}, L1{}, DFL1{}} {
+	for _, term := range []Term{KLD{Temperature: 1}, KLD{Temperature: 5}, InfoNCE{Temperature: 1}, InfoNCE{Temperature: .08}, MarginMSE{}, &FLOPS{}, L1{}, DFL1{}} {
 		for range 20 {
 			b := randomBatch(rng)
 			weight := .5 + rng.Float64()
@@ -82,7 +86,7 @@ func TestKLDIsADivergence(t *testing.T) {
 		}
 		for i := range b.Turns {
 			turn := &b.Turns[i]
-			for d := range turn.Scores { // the softmax does not see a common shift
+			for d := range turn.Teacher { // the softmax does not see a common shift
 				turn.Teacher[d] = turn.Scores[d] + 1000
 			}
 		}
