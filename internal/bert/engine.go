@@ -36,10 +36,11 @@ type engine struct {
 
 // scratch is what one worker needs for itself.
 type scratch struct {
-	scores, slopes []float32 // attention: [rows×L] each
-	logits         []float32 // head: [rows×tile]
-	arg            []int32   // head: [tile], where winners are not asked for
-	pairs          []pair    // lexical head: [L]
+	scores, slopes []float32  // attention: [rows×L] each
+	decoder        f32.Packed // head: a tile of the decoder, where it is not packed for good
+	logits         []float32  // head: [rows×tile]
+	arg            []int32    // head: [tile], where winners are not asked for
+	pairs          []pair     // lexical head: [L]
 }
 
 // grow makes room for the probabilities of sequences of up to length tokens.

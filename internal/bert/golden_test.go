@@ -2,6 +2,7 @@ package bert
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"parley/internal/safetensors"
 	"parley/sparse"
 )
+
+var goldens = flag.String("golden", "testdata", "the folder of the networks that testdata/golden.py made")
 
 // golden is a network of testdata/golden.py.
 type golden struct {
@@ -109,17 +112,17 @@ func (r reference) compare(name string, x []float32, shape ...int) {
 // TestAgainstTransformers compares networks with what transformers and PyTorch
 // made of the same weights; testdata/golden.py wrote it down.
 func TestAgainstTransformers(t *testing.T) {
-	text, err := os.ReadFile("testdata/golden.json")
+	text, err := os.ReadFile(filepath.Join(*goldens, "golden.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var goldens map[string]golden
-	if err := json.Unmarshal(text, &goldens); err != nil {
+	var cases map[string]golden
+	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	for name, g := range goldens {
+	for name, g := range cases {
 		t.Run(name, func(t *testing.T) {
-			file, err := safetensors.Open(filepath.Join("testdata", name+".safetensors"))
+			file, err := safetensors.Open(filepath.Join(*goldens, name+".safetensors"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +146,7 @@ func againstReference(r reference, c Config) {
 	}
 	if c.Head.Kind == MaskedLM {
 		logits := f32.NewView(make([]float32, len(b.IDs)*c.Vocabulary), len(b.IDs), c.Vocabulary)
-		tape.logits(new(f32.Multiplier), logits, tape.head.view, 0, c.Vocabulary)
+		tape.multiply(logits, tape.head.view, &n.weights.decoder)
 		tape.addBias(logits, n.weights.decoder.bias.value)
 		r.compare("logits", logits.Data, logits.Rows, logits.Cols)
 	}

@@ -107,10 +107,15 @@ func (t *tiles) Do(i, worker int) {
 	to := min(from+tileColumns, t.config.Vocabulary)
 	s.logits = resize(s.logits, min(tileRows, t.states.Rows)*(to-from))
 	bias := t.engine.weights.decoder.bias.value[from:to]
+	packed, first := t.engine.weights.decoder.packed, from
+	if packed == nil {
+		s.decoder.PackT(t.engine.weights.decoder.weight.value.Sub(from, to-from, 0, t.states.Cols))
+		packed, first = &s.decoder, 0
+	}
 	for row := 0; row < t.states.Rows; row += tileRows {
 		part := t.states.Sub(row, min(tileRows, t.states.Rows-row), 0, t.states.Cols)
 		logits := f32.NewView(s.logits, part.Rows, to-from)
-		t.logits(m, logits, part, from, to)
+		m.MulPackedCols(logits, part, packed, first, first+to-from, false)
 		for r := range part.Rows {
 			if t.config.Head.Pooling == Sum {
 				t.add(logits.Row(r), row+r, from, to, bias)
@@ -126,16 +131,6 @@ func (t *tiles) Do(i, worker int) {
 		w := t.weights.Row(b)[from:to]
 		f32.Add(bias, w)
 		t.config.Head.Saturation.apply(w)
-	}
-}
-
-// logits computes those of the terms from from to to for the given states,
-// without bias.
-func (e *engine) logits(m *f32.Multiplier, logits, states f32.View, from, to int) {
-	if d := &e.weights.decoder; d.packed != nil {
-		m.MulPackedCols(logits, states, d.packed, from, to, false)
-	} else {
-		m.MulT(logits, states, d.weight.value.Sub(from, to-from, 0, states.Cols), false)
 	}
 }
 

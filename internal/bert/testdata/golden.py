@@ -3,6 +3,10 @@
     pip install torch transformers safetensors numpy
     python internal/bert/testdata/golden.py
 
+With a folder as argument it makes networks of the field's sizes there instead, in f32, f16 and bf16 (3 GB, a few minutes), for
+
+    go test ./internal/bert -run TestAgainstTransformers -golden FOLDER
+
 Each file NAME.safetensors holds a network's weights under transformers' names, a batch without padding (ids, ends, types), and under
 "want." its hidden states, logits and weights of terms, the gradient of a loss by these weights, and the gradients of all tensors by it.
 The loss is (1-w)·KLD + w·InfoNCE + λ·L1 over the scores of random passages. golden.json holds their sizes and functions.
@@ -11,13 +15,14 @@ The loss is (1-w)·KLD + w·InfoNCE + λ·L1 over the scores of random passages.
 import json
 import math
 import pathlib
+import sys
 
 import numpy
 import torch
 from safetensors.torch import save_file
 from transformers import BertConfig, BertForMaskedLM, DistilBertConfig, DistilBertForMaskedLM
 
-HERE = pathlib.Path(__file__).parent
+HERE = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__ + "/..").resolve()
 
 # hidden_act by the name of the activation in internal/f32.
 ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "gelu_pytorch_tanh": "gelu_tanh", "relu": "relu", "silu": "silu"}
@@ -31,6 +36,21 @@ CASES = {
     "distilbert": dict(family="distilbert", vocabulary=89, hidden=28, layers=2, heads=4, inner=36, positions=16, types=0, epsilon=1e-12, act="gelu"),
     "distilbert-untied": dict(family="distilbert", vocabulary=7, hidden=15, layers=1, heads=5, inner=64, positions=9, types=0, epsilon=1e-12, act="relu", untied=True, scale=.6),
     "distilbert-sum": dict(family="distilbert", vocabulary=71, hidden=12, layers=3, heads=2, inner=10, positions=10, types=0, epsilon=1e-12, act="silu", pooling="sum", saturation="double-log"),
+}
+
+BASE = dict(vocabulary=30522, positions=512, epsilon=1e-12, act="gelu", scale=.03, lengths=[256, 3, 60, 17])
+SMALL = dict(BASE, family="bert", hidden=256, layers=4, heads=4, inner=1024, types=2)
+DISTIL = dict(BASE, family="distilbert", hidden=768, layers=6, heads=12, inner=3072, types=0)
+BERT = dict(BASE, family="bert", hidden=768, layers=12, heads=12, inner=3072, types=2)
+
+LARGE = {
+    "4x256-f32": dict(SMALL, lengths=[512, 90, 1]),
+    "4x256-f16-sum": dict(SMALL, pooling="sum", dtype="float16"),
+    "4x256-multilingual-bf16": dict(SMALL, vocabulary=119547, dtype="bfloat16", act="gelu_new", untied=True),
+    "distilbert-f32": dict(DISTIL, lengths=[512, 40]),
+    "distilbert-f16": dict(DISTIL, dtype="float16", act="relu", saturation="double-log"),
+    "bert-base-f32": BERT,
+    "bert-base-bf16": dict(BERT, dtype="bfloat16", act="gelu_pytorch_tanh", epsilon=1e-5),
 }
 
 
@@ -50,7 +70,13 @@ def network(case):
             parameter += torch.randn_like(parameter) * case.get("scale", .3)
         if case["family"] == "bert" and case.get("untied"):
             model.cls.predictions.bias.copy_(model.cls.predictions.decoder.bias)
+        for parameter in model.parameters():
+            parameter.copy_(parameter.to(stored(case)))
     return model.double().eval()
+
+
+def stored(case):
+    return getattr(torch, case.get("dtype", "float32"))
 
 
 def saturated(logits, case):
@@ -60,6 +86,12 @@ def saturated(logits, case):
 
 def pooled(weights, case):
     return weights.sum(0) if case.get("pooling") == "sum" else weights.max(0).values
+
+
+def distinct(logits):
+    """Which terms have a winner that arithmetic in single precision cannot mistake."""
+    best = torch.topk(torch.nn.functional.pad(logits, (0, 0, 0, 1), value=-1e9), 2, dim=0).values
+    return (best[0] - best[1] > 1e-4) & (best[0].abs() > 1e-4)
 
 
 def loss_of(vectors):
@@ -77,7 +109,7 @@ def loss_of(vectors):
 def run(name, case):
     torch.manual_seed(sum(name.encode()))
     model = network(case)
-    lengths = [case["positions"], 1, 5, 3]
+    lengths = case.get("lengths", [case["positions"], 1, 5, 3])
     ids = [torch.randint(1, case["vocabulary"], (n,)) for n in lengths]
     types = [torch.randint(0, max(case["types"], 1), (n,)) for n in lengths]
     width = max(lengths)
@@ -106,7 +138,10 @@ def run(name, case):
     else:
         vectors = torch.stack([pooled(saturated(out.logits[i, :n], case), case) for i, n in enumerate(lengths)])
     vectors.retain_grad()
-    loss_of(vectors).backward()
+    clear = torch.ones_like(vectors)
+    if token is None and case.get("pooling") != "sum":
+        clear = torch.stack([distinct(out.logits[i, :n]) for i, n in enumerate(lengths)])
+    loss_of(vectors * clear).backward()
 
     tensors = {"ids": torch.cat(ids).int(), "types": torch.cat(types).int(), "ends": torch.tensor(numpy.cumsum(lengths)).int()}
     named = dict(model.named_parameters())
@@ -115,7 +150,7 @@ def run(name, case):
     if "cls.predictions.decoder.bias" in named:  # the one that acts where the decoder is not tied
         named["cls.predictions.bias"] = named.pop("cls.predictions.decoder.bias")
     for n, parameter in named.items():
-        tensors[n] = parameter.detach()
+        tensors[n] = parameter.detach().to(stored(case))
         tensors["want.grad." + n] = parameter.grad
     for i, states in enumerate(out.hidden_states):
         tensors[f"want.hidden.{i}"] = ragged(states.detach())
@@ -123,11 +158,11 @@ def run(name, case):
         tensors["want.logits"] = ragged(out.logits.detach())
     tensors["want.weights"] = vectors.detach()
     tensors["want.slopes"] = vectors.grad
-    tensors = {n: (t.float() if t.is_floating_point() else t).contiguous().clone() for n, t in tensors.items()}
+    tensors = {n: (t.float() if t.dtype == torch.float64 else t).contiguous().clone() for n, t in tensors.items()}
     save_file(tensors, HERE / f"{name}.safetensors")
     print(name, "terms", [int((row > 0).sum()) for row in vectors], "bytes", (HERE / f"{name}.safetensors").stat().st_size)
     return dict(case, act=ACTIVATIONS[case["act"]], skip=skip)
 
 
-configs = {name: run(name, case) for name, case in CASES.items()}
+configs = {name: run(name, case) for name, case in (LARGE if len(sys.argv) > 1 else CASES).items()}
 (HERE / "golden.json").write_text("{\n" + ",\n".join(f"  {json.dumps(n)}: {json.dumps(c)}" for n, c in configs.items()) + "\n}\n")
