@@ -354,6 +354,38 @@ func TestNothingIsAllocated(t *testing.T) {
 	})
 }
 
+// TestExplainNamesTheTokenThatGaveMost looks at what the twin has of each token.
+func TestExplainNamesTheTokenThatGaveMost(t *testing.T) {
+	each(t, func(t *testing.T, c Config) {
+		n := lively(c, 3)
+		inference, err := NewInference(c, n.Source())
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := inference.Session()
+		b := randomBatch(c, 5, 8)
+		v, places := session.Explain(b.IDs)
+		b.Types = nil
+		if !equal(session.Encode(b), []sparse.Vector{v}) {
+			t.Error("the vector is not that of Encode")
+		}
+		twin := newTwin(n)
+		states := twin.states(0, b.IDs, nil)
+		last := states[len(states)-1]
+		for j, term := range v.Terms {
+			want, most := -1, 0.0
+			for i := range last {
+				if share := twin.weigh(b.IDs[i:i+1], last[i:i+1])[term]; share > most+1e-6 {
+					want, most = i, share
+				}
+			}
+			if int(places[j]) != want {
+				t.Errorf("term %d is of token %d, want %d", term, places[j], want)
+			}
+		}
+	})
+}
+
 func TestDropoutKeepsTheMean(t *testing.T) {
 	for _, probability := range []float32{0, 1e-5, .1, .5, .9} {
 		d := newDropout(probability)

@@ -1,6 +1,8 @@
 package bert
 
 import (
+	"slices"
+
 	"parley/internal/f32"
 	"parley/sparse"
 )
@@ -115,4 +117,26 @@ func (s *Session) Encode(b Batch) []sparse.Vector {
 	}
 	s.forwardTransform(x, a.mixed, a.mixed, a.mixed, s.moments)
 	return s.forwardDecoder(a.mixed, false)
+}
+
+// Explain returns the vector of one sequence, as Encode does, and for each of its
+// terms the place in the sequence of the token that gave it most, the first of
+// equals. Unlike Encode it takes memory.
+func (s *Session) Explain(ids []uint32) (sparse.Vector, []int32) {
+	v := s.Encode(Batch{IDs: ids, Ends: []int{len(ids)}})[0]
+	v = sparse.Vector{Terms: slices.Clone(v.Terms), Weights: slices.Clone(v.Weights)}
+	places := make([]int32, v.Len())
+	if s.config.Head.Kind == Lexical {
+		copy(places, s.winners)
+		return v, places
+	}
+	// Saturations grow with the logit: the largest share is the largest logit's.
+	pooling := s.config.Head.Pooling
+	s.config.Head.Pooling = Max
+	s.forwardDecoder(s.mixed.view(len(ids), s.config.Hidden), true)
+	s.config.Head.Pooling = pooling
+	for j, term := range v.Terms {
+		places[j] = s.winners[term]
+	}
+	return v, places
 }

@@ -61,18 +61,22 @@ func (t *lexical) Do(i, worker int) {
 	}
 }
 
-// pool returns the weight of a term and, of a maximum, whose it is.
+// pool returns the weight of a term, and the first row of those that give it
+// most.
 func (t *lexical) pool(tokens []pair) (weight float32, winner int32) {
-	weight, winner = t.weights[tokens[0].row], tokens[0].row
+	largest, winner := t.weights[tokens[0].row], tokens[0].row
+	sum := largest
 	for _, p := range tokens[1:] {
-		switch w := t.weights[p.row]; {
-		case t.config.Head.Pooling == Sum:
-			weight += w
-		case w > weight:
-			weight, winner = w, p.row
+		w := t.weights[p.row]
+		sum += w
+		if w > largest {
+			largest, winner = w, p.row
 		}
 	}
-	return weight, winner
+	if t.config.Head.Pooling == Sum {
+		return sum, winner
+	}
+	return largest, winner
 }
 
 // backwardLexical sets d [ΣL×H] to the gradient by the last hidden states, and
