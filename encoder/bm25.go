@@ -1,6 +1,10 @@
 package encoder
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
 	"math"
 	"slices"
 
@@ -138,6 +142,26 @@ func (b *BM25) Passage(title, text string) sparse.Vector {
 func (b *BM25) idf(term uint32) float64 {
 	df := float64(b.counts.DF(term))
 	return math.Log1p((float64(b.counts.N()) - df + .5) / (df + .5))
+}
+
+// Passages returns the vectors of passages.
+func (b *BM25) Passages(passages []Passage) []sparse.Vector { return each(passages, b.Passage) }
+
+// Identity is a checksum over the counts, the parameters and the vocabulary.
+func (b *BM25) Identity() string {
+	h := sha256.New()
+	p := b.parameters
+	fmt.Fprintln(h, b.Kind(), p.K1, p.B, p.AverageLength, b.counts.Passages, b.Vocabulary().Fingerprint())
+	_ = binary.Write(h, binary.LittleEndian, b.counts.Having) // a hash takes everything
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// PassageIdentity returns Identity.
+func (b *BM25) PassageIdentity() string { return b.Identity() }
+
+// Describe returns the parameters.
+func (b *BM25) Describe() string {
+	return fmt.Sprintf("%s k1=%v b=%v", b.Kind(), b.parameters.K1, b.parameters.B)
 }
 
 // Save writes the encoder as a model folder's files into dir, which exists.

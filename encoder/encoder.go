@@ -21,10 +21,18 @@ import (
 type Encoder interface {
 	// Query returns the vector of a conversation's context.
 	Query(dialog.Context) sparse.Vector
+	// ExplainQuery returns the vector of Query and where it comes from.
+	ExplainQuery(dialog.Context) Explanation
 	// Vocabulary returns the vocabulary of the vectors' terms.
 	Vocabulary() *wordpiece.Vocabulary
-	// Kind returns the kind of the encoder: bm25 or lexical.
+	// Kind returns the kind of the encoder: bm25, lexical or splade.
 	Kind() string
+	// Describe says in a line, for people, what encodes.
+	Describe() string
+	// Identity is a checksum over all that decides the vectors of queries but the
+	// statistics that the encoder was opened with: its weights, its vocabulary and
+	// its settings.
+	Identity() string
 }
 
 // Statistics are counts of the passages that are searched: their number N, and
@@ -34,7 +42,10 @@ type Statistics = input.Statistics
 // Open opens the model folder dir. Where the encoder looks at how rare a term
 // is, it asks stats, the searched index; nil stands for the model's own counts,
 // those of the collection that it was made from.
-func Open(dir string, stats Statistics) (Encoder, error) {
+func Open(dir string, stats Statistics) (Encoder, error) { return OpenWith(dir, stats, Options{}) }
+
+// OpenWith opens the model folder dir as Open does, changed as o says.
+func OpenWith(dir string, stats Statistics, o Options) (Encoder, error) {
 	folder, err := model.Open(dir)
 	if err != nil {
 		return nil, err
@@ -45,6 +56,9 @@ func Open(dir string, stats Statistics) (Encoder, error) {
 	reader, err := input.NewReader(wordpiece.New(folder.Vocabulary), folder.Config.Budget)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	if err := o.refuse(dir, folder.Config.Kind); err != nil {
+		return nil, err
 	}
 	if folder.Config.Kind == model.KindBM25 {
 		return &BM25{reader: reader, parameters: *folder.Config.BM25, counts: folder.Counts}, nil

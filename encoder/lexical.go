@@ -15,6 +15,7 @@ type student struct {
 	reader *input.Reader
 	stats  Statistics
 	net    *lexical.Inference
+	sum    string // checksum of the model folder
 }
 
 func openLexical(f *model.Folder, reader *input.Reader, stats Statistics) (Encoder, error) {
@@ -22,10 +23,14 @@ func openLexical(f *model.Folder, reader *input.Reader, stats Statistics) (Encod
 	if err != nil {
 		return nil, err
 	}
-	return &student{reader: reader, stats: stats, net: net}, nil
+	return &student{reader: reader, stats: stats, net: net, sum: f.Config.ConfigSum}, nil
 }
 
 func (s *student) Kind() string { return model.KindLexical }
+
+func (s *student) Describe() string { return "lexical student" }
+
+func (s *student) Identity() string { return s.sum }
 
 func (s *student) Vocabulary() *wordpiece.Vocabulary { return s.reader.Tokenizer().Vocabulary() }
 

@@ -25,6 +25,9 @@ import (
 type indexing struct {
 	collections []string
 	encoder     string
+	vectors     []string // files or folders of vectors, encoded before
+	side        sideFlags
+	restart     bool
 	vocabulary  string // path of a vocabulary file or an index; "" trains one
 	cased       bool
 	size        int // of a trained vocabulary; 0 means its default
@@ -46,28 +49,42 @@ there is only replaced by a complete one.
 The encoder bm25 gives each WordPiece of a passage its BM25 weight. Its
 vocabulary is read from a vocab.txt or tokenizer.json, borrowed from another
 index, or trained from the passages where --vocab is not given. Models and
-indexes work together only over the same vocabulary.`,
+indexes work together only over the same vocabulary.
+
+--encoder MODEL names the folder of a model instead, such as a SPLADE checkpoint
+in Hugging Face's layout, or an index, whose encoder is taken. Vectors go to
+INDEX.vectors as they come: a run that was interrupted, even killed, is taken up
+by the same command. Where parley encode made them before, --vectors names their
+files, or a folder with them, and nothing is encoded.`,
 		Example: `  parley index --collection data/mine -o mine.index
   parley index --collection data/mine,data/more --vocab vocab.txt -o both.index
   parley index --collection data/new --vocab mine.index -o new.index
+  parley index --collection data/mine --encoder splade -o splade.index
+  parley index --collection data/mine --encoder splade --vectors shards/ -o splade.index
   parley index stats mine.index`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(); err != nil {
+			if err := o.check(cmd.Flags().Changed); err != nil {
 				return err
+			}
+			if o.encoder != model.KindBM25 {
+				return o.runModel(cmd.Context(), io)
 			}
 			return o.run(cmd.Context(), io)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.collections, "collection", nil, "folders of collections, whose passages are indexed in this order")
-	flags.StringVar(&o.encoder, "encoder", model.KindBM25, "what makes the vectors: bm25")
+	flags.StringVar(&o.encoder, "encoder", model.KindBM25, "what makes the vectors: bm25, or the folder of a model or an index")
+	flags.StringSliceVar(&o.vectors, "vectors", nil, "files or folders that parley encode wrote with the model, in any order (default: encode now)")
+	o.side.bind(cmd)
 	flags.StringVar(&o.vocabulary, "vocab", "", "vocab.txt, tokenizer.json or index whose vocabulary is used (default: train one)")
 	flags.BoolVar(&o.cased, "cased", false, "keep capital letters and accents; a tokenizer.json or an index says so itself")
 	flags.IntVar(&o.size, "vocab-size", 0, "at most so many tokens in a trained vocabulary (default 30522)")
 	flags.Float64Var(&o.k1, "k1", encoder.DefaultK1, "BM25: how slowly repeated terms saturate, at least 0")
 	flags.Float64Var(&o.b, "b", encoder.DefaultB, "BM25: how much long passages pay, from 0 to 1")
 	flags.IntVar(&o.workers, "workers", 0, "passages are encoded by so many at once (default: one for each processor)")
+	flags.BoolVar(&o.restart, "restart", false, "with a model: drop what an interrupted run left")
 	flags.StringVarP(&o.output, "output", "o", "", "folder of the index")
 	for _, required := range []string{"collection", "output"} {
 		_ = cmd.MarkFlagRequired(required)
@@ -76,10 +93,27 @@ indexes work together only over the same vocabulary.`,
 	return cmd
 }
 
-func (o *indexing) check() error {
+// modelFlags and bm25Flags are for the one way to encode and not the other.
+var (
+	modelFlags = []string{"vectors", "restart", "max-length", "top-k", "threshold"}
+	bm25Flags  = []string{"vocab", "cased", "vocab-size", "k1", "b"}
+)
+
+func (o *indexing) check(given func(flag string) bool) error {
+	for _, flag := range modelFlags {
+		if o.encoder == model.KindBM25 && given(flag) {
+			return usagef("--%s is for passages that a model encodes: name its folder with --encoder", flag)
+		}
+	}
+	for _, flag := range bm25Flags {
+		if o.encoder != model.KindBM25 && given(flag) {
+			return usagef("--%s is for --encoder bm25: a model says itself how it encodes", flag)
+		}
+	}
+	if err := o.side.check(); err != nil {
+		return err
+	}
 	switch {
-	case o.encoder != model.KindBM25:
-		return usagef("--encoder %s: passages are encoded by bm25 only", o.encoder)
 	case !(o.k1 >= 0) || math.IsInf(o.k1, 0):
 		return usagef("--k1 %v: it must be 0 or more", o.k1)
 	case !(o.b >= 0 && o.b <= 1):
@@ -247,6 +281,15 @@ func openCorpus(ctx context.Context, dirs []string) (corpus, error) {
 	return c, nil
 }
 
+// names lists the folders of the collections.
+func (c corpus) names() string {
+	var dirs []string
+	for _, each := range c.collections {
+		dirs = append(dirs, each.Dir())
+	}
+	return strings.Join(dirs, ", ")
+}
+
 // passages yields all passages until the command is interrupted.
 func (c corpus) passages() iter.Seq2[collection.Passage, error] {
 	return func(yield func(collection.Passage, error) bool) {
@@ -259,6 +302,17 @@ func (c corpus) passages() iter.Seq2[collection.Passage, error] {
 				if !yield(passage, err) {
 					return
 				}
+			}
+		}
+	}
+}
+
+// encodable yields all passages as texts to encode.
+func (c corpus) encodable() iter.Seq2[text, error] {
+	return func(yield func(text, error) bool) {
+		for passage, err := range c.passages() {
+			if !yield(passageText(passage), err) {
+				return
 			}
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -85,11 +84,7 @@ func (t *tokenization) run(ctx context.Context, io streams) error {
 func quoteTokens(v *wordpiece.Vocabulary) []string {
 	quoted := make([]string, v.Len())
 	for id := range quoted {
-		var b strings.Builder
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		_ = e.Encode(v.Token(uint32(id))) // a string always can be
-		quoted[id] = strings.TrimSuffix(b.String(), "\n")
+		quoted[id] = quote(v.Token(uint32(id)))
 	}
 	return quoted
 }

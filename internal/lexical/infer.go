@@ -32,9 +32,23 @@ func NewInference(n *Network) *Inference {
 // Weigh returns the weights of the terms of in, the same bit for bit as
 // Network.Forward's.
 func (inf *Inference) Weigh(in Input) sparse.Vector {
+	v, _ := inf.weigh(in, nil)
+	return v
+}
+
+// Explain returns the weights of the terms of in and, for each, the position in
+// the context of the occurrence that it owes its weight to.
+func (inf *Inference) Explain(in Input) (v sparse.Vector, positions []int32) {
+	v, winners := inf.weigh(in, make([]int32, 0, len(in.Terms.IDs)))
+	for i, occurrence := range winners {
+		winners[i] = in.Terms.Positions[occurrence]
+	}
+	return v, winners
+}
+
+func (inf *Inference) weigh(in Input, winners []int32) (sparse.Vector, []int32) {
 	hidden := inf.hidden.Get().(*[]float32)
 	defer inf.hidden.Put(hidden)
 	*hidden = resize(*hidden, len(in.Terms.Positions)*inf.network.config.Hidden)
-	v, _ := inf.network.weigh(in, *hidden, func(row int32) int { return int(row) }, inf.projected, nil)
-	return v
+	return inf.network.weigh(in, *hidden, func(row int32) int { return int(row) }, inf.projected, winners)
 }
