@@ -20,6 +20,7 @@ const lattice = `
 sparse dialog trec                                                →
 internal/f32 internal/wordpiece internal/mapping                  →
 internal/durable internal/table internal/strictjson               →
+internal/hub internal/hub/hubtest                                 →
 
 measure             → trec sparse
 internal/world      → dialog

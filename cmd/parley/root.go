@@ -98,7 +98,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	})
 	root.PersistentFlags().BoolVarP(io.quiet, "quiet", "q", false, "report no progress")
 	group(root, "Start here", newDemoCommand(io))
-	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io))
+	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io), newModelCommand(io))
 	group(root, "Search", newEncodeCommand(io), newIndexCommand(io), newSearchCommand(io), newExplainCommand(io))
 	group(root, "Train", newTrainCommand(io))
 	group(root, "Measure", newEvalCommand(io))
