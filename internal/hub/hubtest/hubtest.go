@@ -3,6 +3,9 @@
 // tools, sends large files from a second host as real hubs do, and misbehaves
 // where a test asks it to.
 //
+// Its guarantee: what it sends has the lengths and the checksums that it states,
+// unless a test misbehaves in its place.
+//
 // It does not know uploads, nor any kind of repository but models.
 package hubtest
 
