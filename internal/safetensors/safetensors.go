@@ -13,6 +13,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -202,4 +203,15 @@ func (f *File) Path() string { return f.path }
 
 func corrupt(path, format string, args ...any) error {
 	return fmt.Errorf("%s is not a whole weight file: %s", path, fmt.Sprintf(format, args...))
+}
+
+// Same tells whether there are two tensors of these names, equal in type, shape
+// and every bit.
+func (f *File) Same(a, b string) bool {
+	x, ok := f.find(a)
+	if !ok {
+		return false
+	}
+	y, ok := f.find(b)
+	return ok && x.dtype == y.dtype && slices.Equal(x.shape, y.shape) && bytes.Equal(x.data, y.data)
 }
