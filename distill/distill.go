@@ -1,5 +1,6 @@
 // Package distill trains a student query encoder to rank passages as a teacher
-// ranks them, so that at query time no teacher is needed.
+// ranks them, so that at query time no teacher is needed; and, for who has no
+// encoder yet, a whole one of queries and passages from pairs of them.
 //
 // Its guarantee: the weights that a training ends with depend on its plan and
 // its data only: not on the number of workers, and not on how often it was

@@ -10,11 +10,17 @@ type Loss struct {
 
 // Epoch sums up an epoch's steps, or a look at the held-out turns.
 type Epoch struct {
-	Epoch      int     `json:"epoch"` // from 1
-	Loss       float64 `json:"loss"`  // mean of Σ weight·value, each step at its own weights
-	Terms      []Loss  `json:"terms"`
-	L0         float64 `json:"l0"`    // mean number of terms of the student's vectors
-	FLOPS      float64 `json:"flops"` // mean share of the passages that a vector's terms touch, summed over its terms
+	Epoch int     `json:"epoch"` // from 1
+	Loss  float64 `json:"loss"`  // mean of Σ weight·value, each step at its own weights
+	Terms []Loss  `json:"terms"`
+	L0    float64 `json:"l0"`    // mean number of terms of the student's vectors
+	FLOPS float64 `json:"flops"` // mean share of the passages that a vector's terms touch, summed over its terms
+	// Of an encoder of passages too: the mean number of terms of a passage, and on
+	// held-out queries how well their relevant passages rank among a fixed pool:
+	// the mean reciprocal rank, and the share within the first 10.
+	PassageL0  float64 `json:"passage_l0,omitempty"`
+	RR         float64 `json:"rr,omitempty"`
+	Recall     float64 `json:"recall_10,omitempty"`
 	Validation *Epoch  `json:"validation,omitempty"`
 }
 

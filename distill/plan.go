@@ -1,13 +1,9 @@
 package distill
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"math"
-	"unicode/utf8"
-
-	"github.com/goccy/go-yaml"
 
 	"parley/dialog"
 )
@@ -110,40 +106,11 @@ func DefaultPlan(kind string) Plan {
 // ReadPlan reads a plan file, YAML over the values of base. Unknown keys are
 // refused; errors have the place in the file that name names.
 func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return Plan{}, fmt.Errorf("cannot read the plan %s: %w", name, err)
-	}
-	if !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")) {
-		return Plan{}, fmt.Errorf("the plan %s is not plain UTF-8: save it as UTF-8 without a byte order mark", name)
-	}
-	plan := base
-	var content any
-	err = yaml.Unmarshal(data, &content)
-	if err == nil && content != nil { // a plan without content would be read as zeroes
-		decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-		if err = decoder.Decode(&plan); err == nil && decoder.Decode(new(any)) != io.EOF {
-			return Plan{}, fmt.Errorf("the plan %s is not valid: a second document follows the first", name)
-		}
-	}
-	if err != nil {
-		return Plan{}, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
-	}
-	if err := plan.Validate(); err != nil {
-		return Plan{}, fmt.Errorf("the plan %s is not valid: %w", name, err)
-	}
-	return plan, nil
+	return readPlan(r, name, func(any) Plan { return base })
 }
 
 // Write writes the plan as a plan file, every value named.
-func (p Plan) Write(w io.Writer) error {
-	data, err := yaml.Marshal(p)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(data)
-	return err
-}
+func (p Plan) Write(w io.Writer) error { return writePlan(w, p) }
 
 // Validate reports the first setting that makes no sense.
 func (p Plan) Validate() error {

@@ -1,0 +1,345 @@
+package distill
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"parley/internal/bert"
+	"parley/internal/f32"
+	"parley/internal/input"
+	"parley/internal/wordpiece"
+)
+
+// Start is what an encoder's training starts from.
+type Start struct {
+	Config     bert.Config
+	Weights    bert.Source
+	Vocabulary *wordpiece.Vocabulary
+	Fresh      bool // the weights have no masked-LM head of their own
+	MaxTokens  int  // the longest text that the encoder reads
+}
+
+// encoderTrainer is the training of an encoder under way.
+type encoderTrainer struct {
+	plan     EncoderPlan
+	start    Start
+	reader   *input.Sequencer
+	pairs    *pairs
+	team     *f32.Team
+	query    *tower // of queries
+	passage  *tower // of passages; the same as query where they share weights
+	adam     *adam
+	schedule schedule
+	terms    []weighted // of the objective, by queries and scores
+	priced   []weighted // and by passages
+	stage    *pairsStage
+
+	epoch   int // the epoch under way, from 0
+	at      int // steps done in it
+	history []Epoch
+	running pairsSums // of the epoch under way
+	best    best
+	noted   []Loss // room for what progress is told
+}
+
+// TrainEncoder trains an encoder of queries and passages by the plan. It ends
+// early with ctx's error when ctx ends, its checkpoint written.
+func TrainEncoder(ctx context.Context, start Start, d PairsData, plan EncoderPlan, o Options) (*EncoderResult, error) {
+	if err := plan.Validate(); err != nil {
+		return nil, err
+	}
+	t, err := newEncoderTrainer(ctx, start, d, plan, o)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	keeper := newKeeper(o, t)
+	if err := keeper.restore(ctx); err != nil {
+		return nil, err
+	}
+	for t.epoch < t.plan.Optimiser.Epochs {
+		if err := t.runEpoch(ctx, o.Progress, keeper); err != nil {
+			return nil, err
+		}
+	}
+	t.best.bring(t.adam.parameters)
+	return &EncoderResult{
+		Plan: t.plan, Counts: t.pairs.counts, History: t.history, Best: t.best.epoch,
+		Query: t.query.net, Passage: t.passage.net, keeper: keeper,
+	}, nil
+}
+
+func newEncoderTrainer(ctx context.Context, start Start, d PairsData, plan EncoderPlan, o Options) (*encoderTrainer, error) {
+	t := &encoderTrainer{plan: plan, start: start}
+	if err := t.read(ctx, d, o); err != nil {
+		return nil, err
+	}
+	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(t.items())
+	workers := max(1, o.Workers)
+	t.team = f32.NewTeam(workers)
+	if err := t.build(workers); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// read reads the data as the encoder does.
+func (t *encoderTrainer) read(ctx context.Context, d PairsData, o Options) error {
+	budget, passage, most := t.plan.Context, t.plan.Encoder.PassageTokens, t.start.MaxTokens
+	if budget.Total < 0 || budget.Total > most {
+		budget.Total = most
+	}
+	if passage < 0 || passage > most {
+		passage = most
+	}
+	t.plan.Context, t.plan.Encoder.PassageTokens = budget, passage
+	reader, err := input.NewSequencer(wordpiece.New(t.start.Vocabulary), budget, passage)
+	if err != nil {
+		return err
+	}
+	t.reader = reader
+	done := 0
+	t.pairs, err = newPairs(ctx, d, t.plan, reader, func() {
+		done++
+		if o.Preparing != nil {
+			o.Preparing(done, 0)
+		}
+	})
+	return err
+}
+
+// build makes the networks and what trains them.
+func (t *encoderTrainer) build(workers int) error {
+	config := t.start.Config
+	config.Dropout, config.AttentionDropout = float32(t.plan.Optimiser.Dropout), float32(t.plan.Optimiser.Dropout)
+	var err error
+	if t.passage, err = t.tower(config, workers); err != nil {
+		return err
+	}
+	t.query = t.passage
+	parameters := t.passage.net.Parameters()
+	if t.plan.Encoder.Separate {
+		if t.query, err = t.tower(config, workers); err != nil {
+			return err
+		}
+		parameters = append(named("query/", t.query.net.Parameters()), named("passage/", parameters)...)
+	}
+	t.adam = newAdam(parameters, t.plan.Optimiser.WeightDecay)
+	o := t.plan.Optimiser
+	t.schedule = schedule{rate: o.LearningRate, warm: o.WarmUp, steps: o.Epochs * t.stepsPerEpoch()}
+	t.terms, t.priced = t.plan.Objective.query(t.schedule.steps), t.plan.Objective.passage(t.schedule.steps)
+	t.stage = newPairsStage(t, workers)
+	if t.start.Fresh && t.plan.Encoder.StartTerms > 0 {
+		t.lighten()
+	}
+	return nil
+}
+
+func (t *encoderTrainer) tower(config bert.Config, workers int) (*tower, error) {
+	net, err := bert.Load(config, t.start.Weights)
+	if err != nil {
+		return nil, err
+	}
+	bound := t.plan.Optimiser.MicroBatch
+	return newTower(net, workers, bound), nil
+}
+
+// named returns parameters that share their arrays with the given ones, under
+// names that begin with prefix.
+func named(prefix string, parameters []*f32.Parameter) []*f32.Parameter {
+	var out []*f32.Parameter
+	for _, p := range parameters {
+		out = append(out, &f32.Parameter{Name: prefix + p.Name, Shape: p.Shape, Value: p.Value, Grad: p.Grad})
+	}
+	return out
+}
+
+func (t *encoderTrainer) close() {
+	t.team.Close()
+	for _, w := range []*tower{t.query, t.passage} {
+		if w != nil {
+			w.tape.Close()
+		}
+	}
+}
+
+// lightened is how many passages tell how many terms a passage has.
+const lightened = 64
+
+// lighten makes both sides start with about the number of terms that the plan
+// asks for.
+func (t *encoderTrainer) lighten() {
+	w := t.passage
+	w.reset()
+	for i := range min(len(t.pairs.pool), lightened) {
+		w.add(t.pairs.passages[t.pairs.pool[i*len(t.pairs.pool)/min(len(t.pairs.pool), lightened)]].ids, 0)
+	}
+	w.lighten(t.plan.Encoder.StartTerms)
+	copy(t.query.bias(), w.bias())
+}
+
+// items returns how many queries an epoch has: those of turns, then the
+// pseudo-queries.
+func (t *encoderTrainer) items() int {
+	return len(t.pairs.training) + len(t.pairs.pseudo)*t.plan.Pairs.Pseudo.Each
+}
+
+// stepsPerEpoch returns the steps of an epoch. A last batch of one query, which
+// could be told from nothing, is left out.
+func (t *encoderTrainer) stepsPerEpoch() int {
+	n, size := t.items(), t.plan.Optimiser.Batch
+	if n%size == 1 {
+		n--
+	}
+	return (n + size - 1) / size
+}
+
+// runEpoch trains to the end of the epoch under way and looks how well the
+// encoder does on the held-out queries.
+func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), keeper *keeper) error {
+	size, all := t.plan.Optimiser.Batch, t.items()
+	var source rand.PCG
+	t.seed(&source, streamOrder, uint64(t.epoch))
+	order := rand.New(&source).Perm(all)
+	for t.at < t.stepsPerEpoch() {
+		if err := ctx.Err(); err != nil {
+			return keeper.interrupted(err)
+		}
+		batch := order[t.at*size : min((t.at+1)*size, all)]
+		if err := t.step(batch); err != nil {
+			return err
+		}
+		t.at++
+		if progress != nil {
+			left := (t.plan.Optimiser.Epochs-t.epoch)*all - min(t.at*size, all)
+			summary := t.summary(t.noted)
+			t.noted = summary.Terms
+			progress(Progress{Step: t.adam.steps, Steps: t.schedule.steps, Turns: len(batch), Left: left, Epoch: summary})
+		}
+		if err := keeper.saveIfDue(); err != nil {
+			return err
+		}
+	}
+	summary := t.summary(nil)
+	if len(t.pairs.held) > 0 {
+		validation := t.validate()
+		summary.Validation = &validation
+		t.best.look(validation.Loss, t.epoch+1, t.adam.parameters)
+	}
+	t.history = append(t.history, summary)
+	t.epoch, t.at, t.running = t.epoch+1, 0, pairsSums{}
+	return nil
+}
+
+// seed makes source the start of a stream, apart for each n and which.
+func (t *encoderTrainer) seed(source *rand.PCG, stream, n uint64, which ...uint64) {
+	mix := stream
+	for _, w := range which {
+		mix = mixed(mix, w)
+	}
+	source.Seed(t.plan.Seed, mixed(mix, n))
+}
+
+// step trains on the items of a batch.
+func (t *encoderTrainer) step(batch []int) error {
+	step := t.adam.steps
+	t.stage.draw(batch)
+	t.stage.forward(true)
+	t.evaluate(step)
+	t.stage.matching.backward(t.team)
+	t.query.backward()
+	if t.passage != t.query {
+		t.passage.backward()
+	}
+	moved := t.adam.step(t.schedule.at(step), t.plan.Optimiser.Clip, t.team)
+	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 || t.running.PassageL0 == 0 {
+		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
+			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.schedule.steps)
+	}
+	return nil
+}
+
+// evaluate evaluates the objective on the batch on stage, each term with its
+// weight at a step, and adds it to the running sums.
+func (t *encoderTrainer) evaluate(step int) {
+	t.running.add(t.stage, t.stage.losses(t.terms, t.priced, step))
+}
+
+// validate evaluates the objective, all weights at their full height, and the
+// ranks of the relevant passages, on the held-out queries.
+func (t *encoderTrainer) validate() Epoch {
+	t.stage.show()
+	t.stage.forward(false)
+	var all pairsSums
+	all.add(t.stage, t.stage.losses(t.terms, t.priced, fullWeight))
+	e := all.mean(nil, t.epoch)
+	e.RR, e.Recall = t.stage.ranks()
+	return e
+}
+
+// summary sums up the epoch under way, its losses written over buffer.
+func (t *encoderTrainer) summary(buffer []Loss) Epoch { return t.running.mean(buffer, t.epoch) }
+
+// pairsSums are running sums over the queries and passages of some batches.
+type pairsSums struct {
+	sums
+	Passages  float64
+	PassageL0 float64
+}
+
+func (s *pairsSums) add(stage *pairsStage, losses []Loss) {
+	s.sums.add(&stage.queries, losses)
+	s.Passages += float64(len(stage.passages.Turns))
+	for i := range stage.passages.Turns {
+		s.PassageL0 += float64(stage.passages.Turns[i].Query.Len())
+	}
+}
+
+func (s *pairsSums) mean(buffer []Loss, epoch int) Epoch {
+	e := s.sums.mean(buffer)
+	e.Epoch, e.PassageL0 = epoch+1, s.PassageL0/s.Passages
+	return e
+}
+
+// encoderState is the part of a checkpoint that is no array.
+type encoderState struct {
+	Epoch, At int
+	Steps     int
+	History   []Epoch
+	Running   pairsSums
+	BestLoss  float64
+	BestEpoch int
+}
+
+func (t *encoderTrainer) place() any {
+	s := encoderState{Epoch: t.epoch, At: t.at, Steps: t.adam.steps, History: t.history, Running: t.running}
+	if t.best.epoch > 0 {
+		s.BestLoss, s.BestEpoch = t.best.loss, t.best.epoch
+	}
+	return s
+}
+
+func (t *encoderTrainer) goTo(text []byte) (ok bool) {
+	var s encoderState
+	if err := json.Unmarshal(text, &s); err != nil || !s.within(t.plan.Optimiser.Epochs, t.stepsPerEpoch()) {
+		return false
+	}
+	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
+	if s.BestEpoch > 0 {
+		t.best.loss, t.best.epoch = s.BestLoss, s.BestEpoch
+		t.best.room(t.adam.parameters)
+	}
+	return true
+}
+
+// within tells whether s is a state that a training can be in.
+func (s encoderState) within(epochs, steps int) bool {
+	return within(s.Epoch, 0, epochs) && within(s.At, 0, steps) && s.Steps == s.Epoch*steps+s.At &&
+		len(s.History) == s.Epoch && within(s.BestEpoch, 0, s.Epoch) && !math.IsNaN(s.BestLoss)
+}
+
+func (t *encoderTrainer) arrays() []array { return arrays(t.adam, &t.best) }

@@ -1,0 +1,250 @@
+package distill
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// pairsStage is what a step over a batch of queries and their passages works
+// with. It is reused from step to step.
+type pairsStage struct {
+	t        *encoderTrainer
+	spans    *spanner
+	queries  Batch
+	passages Batch // its turns have vectors and gradients only
+	matching *matching
+	counts   []int32 // [V] passages of the batch that have the term
+	loss     []Loss
+	source   rand.PCG
+	rng      *rand.Rand // over source
+
+	slots  []pairsSlot // [B]
+	places []int       // [P] of the passages' texts in their tower
+	from   []uint32    // [P] the passage that is shown
+	shown  map[uint32]int32
+	own    []int // [P] the last query, from 1, that a passage is a candidate of by its own right
+	query  []uint32
+	text   []uint32
+	order  []int
+}
+
+// pairsSlot is what one query of a batch needs.
+type pairsSlot struct {
+	place     int          // of its text in its tower
+	judged    *pairedQuery // nil for a pseudo-query
+	source    uint32       // pseudo-query: the passage that it was made of
+	positive  graded
+	negatives []graded
+	first     []int32 // its own passages' places in the batch, the relevant one first
+}
+
+func newPairsStage(t *encoderTrainer, workers int) *pairsStage {
+	s := &pairsStage{
+		t: t, shown: map[uint32]int32{}, counts: make([]int32, t.start.Config.Vocabulary),
+		spans:    newSpanner(t.plan.Pairs.Pseudo, t.plan.Context.Total, t.start.Vocabulary),
+		matching: newMatching(workers, t.start.Config.Vocabulary),
+	}
+	s.rng = rand.New(&s.source)
+	return s
+}
+
+// reset makes room for a batch of n queries.
+func (s *pairsStage) reset(n int) {
+	s.t.query.reset()
+	s.t.passage.reset()
+	s.slots = slices.Grow(s.slots[:0], n)[:n]
+	s.places, s.from = s.places[:0], s.from[:0]
+	clear(s.shown)
+}
+
+// draw brings the items of an epoch at the places in batch on stage: a text and
+// a relevant passage of each, negatives, and seeds of dropout.
+func (s *pairsStage) draw(batch []int) {
+	t := s.t
+	s.reset(len(batch))
+	for i, item := range batch {
+		t.seed(&s.source, streamTurn, uint64(t.epoch), uint64(item))
+		if item < len(t.pairs.training) {
+			s.drawQuery(&s.slots[i], &t.pairs.training[item])
+		} else {
+			s.drawSpan(&s.slots[i], t.pairs.pseudo[(item-len(t.pairs.training))%len(t.pairs.pseudo)])
+		}
+	}
+}
+
+// drawQuery draws a text, a relevant passage and negatives of a turn.
+func (s *pairsStage) drawQuery(slot *pairsSlot, q *pairedQuery) {
+	slot.judged = q
+	slot.place = s.t.query.add(q.texts[s.rng.IntN(len(q.texts))], s.rng.Uint64())
+	slot.positive = q.positives[s.rng.IntN(len(q.positives))]
+	slot.negatives, slot.first = slot.negatives[:0], append(slot.first[:0], s.place(slot.positive.passage))
+	s.order = s.order[:0]
+	for n := range q.negatives {
+		s.order = append(s.order, n)
+	}
+	for n := range min(s.t.plan.Pairs.Negatives, len(s.order)) {
+		other := n + s.rng.IntN(len(s.order)-n)
+		s.order[n], s.order[other] = s.order[other], s.order[n]
+		negative := q.negatives[s.order[n]]
+		slot.negatives = append(slot.negatives, negative)
+		slot.first = append(slot.first, s.place(negative.passage))
+	}
+}
+
+// drawSpan makes a pseudo-query of the passage with the given number.
+func (s *pairsStage) drawSpan(slot *pairsSlot, number uint32) {
+	slot.judged, slot.source, slot.positive, slot.negatives = nil, number, graded{passage: number}, slot.negatives[:0]
+	s.query, s.text = s.spans.span(s.query[:0], s.text[:0], &s.t.pairs.passages[number], s.rng)
+	slot.place = s.t.query.add(s.query, s.rng.Uint64())
+	slot.first = append(slot.first[:0], s.addPassage(number, s.text))
+}
+
+// place brings a passage on stage, once however often it is named, and returns
+// its place.
+func (s *pairsStage) place(number uint32) int32 {
+	place, there := s.shown[number]
+	if !there {
+		place = s.addPassage(number, s.t.pairs.passages[number].ids)
+		s.shown[number] = place
+	}
+	return place
+}
+
+func (s *pairsStage) addPassage(number uint32, ids []uint32) int32 {
+	s.places = append(s.places, s.t.passage.add(ids, s.rng.Uint64()))
+	s.from = append(s.from, number)
+	return int32(len(s.places) - 1)
+}
+
+// show brings the held-out queries on stage, each in its first text and with its
+// first relevant passage, the head of its negatives, and the pool.
+func (s *pairsStage) show() {
+	p := s.t.pairs
+	s.reset(len(p.held))
+	for i := range p.held {
+		slot, q := &s.slots[i], &p.held[i]
+		slot.judged, slot.positive = q, q.positives[0]
+		slot.negatives = append(slot.negatives[:0], q.negatives[:min(len(q.negatives), s.t.plan.Pairs.Negatives)]...)
+		slot.place = s.t.query.add(q.texts[0], 0)
+		slot.first = append(slot.first[:0], s.place(slot.positive.passage))
+		for _, negative := range slot.negatives {
+			slot.first = append(slot.first, s.place(negative.passage))
+		}
+	}
+	for _, number := range p.pool {
+		s.place(number)
+	}
+}
+
+// forward encodes what is on stage and scores it.
+func (s *pairsStage) forward(train bool) {
+	t := s.t
+	t.query.forward(train)
+	if t.passage != t.query {
+		t.passage.forward(train)
+	}
+	s.passages.Turns = slices.Grow(s.passages.Turns[:0], len(s.places))[:len(s.places)]
+	for i, place := range s.places {
+		turn := &s.passages.Turns[i]
+		turn.Query, turn.WeightGradient = t.passage.vector(place)
+		turn.Positive = -1
+	}
+	m := s.matching
+	s.queries.Turns = slices.Grow(s.queries.Turns[:0], len(s.slots))[:len(s.slots)]
+	m.candidates = slices.Grow(m.candidates[:0], len(s.slots))[:len(s.slots)]
+	s.own = s.own[:0]
+	for range s.places {
+		s.own = append(s.own, 0)
+	}
+	for i := range s.slots {
+		m.candidates[i] = s.candidates(m.candidates[i][:0], i)
+		turn := &s.queries.Turns[i]
+		turn.Query, turn.WeightGradient = t.query.vector(s.slots[i].place)
+		turn.Scores = zeroed(turn.Scores, len(m.candidates[i]))
+		turn.ScoreGradient = zeroed(turn.ScoreGradient, len(m.candidates[i]))
+		turn.Positive = 0
+		s.teach(turn, &s.slots[i])
+	}
+	m.queries, m.passages = s.queries.Turns, s.passages.Turns
+	m.score(t.team)
+	m.weigh(s.counts)
+}
+
+// candidates appends the places of query i's candidates: its relevant passage,
+// its negatives, and all other passages on stage that are not known to be
+// relevant.
+func (s *pairsStage) candidates(places []int32, i int) []int32 {
+	slot := &s.slots[i]
+	for _, p := range slot.first {
+		s.own[p] = i + 1
+		places = append(places, p)
+	}
+	for p, number := range s.from {
+		if s.own[p] != i+1 && !slot.isRelevant(number) {
+			places = append(places, int32(p))
+		}
+	}
+	return places
+}
+
+func (q *pairsSlot) isRelevant(passage uint32) bool {
+	if q.judged == nil {
+		return passage == q.source
+	}
+	return q.judged.isRelevant(passage)
+}
+
+// teach gives a query the teacher's scores of its own passages, if it scored
+// the relevant one.
+func (s *pairsStage) teach(turn *Turn, slot *pairsSlot) {
+	turn.Teacher = turn.Teacher[:0]
+	if !s.t.plan.Objective.teaches() || !slot.positive.scored {
+		return
+	}
+	scale := s.t.plan.Objective.TeacherScale
+	turn.Teacher = append(turn.Teacher, scale*slot.positive.score)
+	for _, negative := range slot.negatives {
+		turn.Teacher = append(turn.Teacher, scale*negative.score)
+	}
+}
+
+// losses evaluates the terms on what is on stage.
+func (s *pairsStage) losses(queries, passages []weighted, step int) []Loss {
+	s.loss = s.loss[:0]
+	for _, part := range []struct {
+		terms []weighted
+		batch *Batch
+	}{{queries, &s.queries}, {passages, &s.passages}} {
+		for _, term := range part.terms {
+			w := term.at(step)
+			s.loss = append(s.loss, Loss{Term: term.Name(), Weight: w, Value: term.Add(part.batch, w)})
+		}
+	}
+	return s.loss
+}
+
+// recallDepth is the rank up to which a relevant passage counts as found among
+// the candidates of a held-out query.
+const recallDepth = 10
+
+// ranks returns the mean reciprocal rank of the relevant passages among all
+// passages on stage that are not known to be relevant too, and the share of the
+// queries that have it within recallDepth. Of equal scores the relevant passage
+// has the last rank.
+func (s *pairsStage) ranks() (reciprocal, recall float64) {
+	n := float64(len(s.queries.Turns))
+	for i := range s.queries.Turns {
+		t := &s.queries.Turns[i]
+		rank := 0
+		for _, score := range t.Scores {
+			if score >= t.Scores[t.Positive] {
+				rank++
+			}
+		}
+		reciprocal += 1 / float64(rank) / n
+		if rank <= recallDepth {
+			recall += 1 / n
+		}
+	}
+	return reciprocal, recall
+}

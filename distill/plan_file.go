@@ -1,0 +1,49 @@
+package distill
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+)
+
+// readPlan reads a plan file, YAML over the values that base gives for the
+// file's content. Unknown keys are refused; errors have the place in the file
+// that name names.
+func readPlan[P interface{ Validate() error }](r io.Reader, name string, base func(content any) P) (plan P, err error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return plan, fmt.Errorf("cannot read the plan %s: %w", name, err)
+	}
+	if !utf8.Valid(data) || bytes.HasPrefix(data, []byte("\ufeff")) {
+		return plan, fmt.Errorf("the plan %s is not plain UTF-8: save it as UTF-8 without a byte order mark", name)
+	}
+	var content any
+	err = yaml.Unmarshal(data, &content)
+	resolved := base(content)
+	if err == nil && content != nil { // a plan without content would be read as zeroes
+		decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+		if err = decoder.Decode(&resolved); err == nil && decoder.Decode(new(any)) != io.EOF {
+			return plan, fmt.Errorf("the plan %s is not valid: a second document follows the first", name)
+		}
+	}
+	if err != nil {
+		return plan, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
+	}
+	if err := resolved.Validate(); err != nil {
+		return plan, fmt.Errorf("the plan %s is not valid: %w", name, err)
+	}
+	return resolved, nil
+}
+
+// writePlan writes a plan as a plan file, every value named.
+func writePlan(w io.Writer, plan any) error {
+	data, err := yaml.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(data)
+	return err
+}
