@@ -18,8 +18,8 @@ const kernelsVariable = "PARLEY_KERNELS"
 func newVersionCommand(io streams) *cobra.Command {
 	var verbose bool
 	cmd := &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version of this program",
+		Use:   "version",
+		Short: "Print the version of this program",
 		Long: `Print the version of this program; with --verbose also what it was built of, and
 which kernels its networks run on. The fastest for the processor are chosen; the
 environment variable ` + kernelsVariable + ` chooses others by name. Runs under avx2,
