@@ -1,8 +1,8 @@
 package f32
 
-import "math"
-
-// Activation is a function of one variable between two layers.
+// Activation is a function of one variable between two layers. At an infinity
+// it has its limit, nearly, and so has its derivative; a NaN stays, but for the
+// derivative of ReLU, which is 0 there.
 type Activation uint8
 
 // The activations of BERT's family.
@@ -23,61 +23,37 @@ func (a Activation) String() string { return activationNames[a] }
 // Activate sets dst to act(x). dst may be x.
 func Activate(dst, x []float32, act Activation) {
 	x = x[:len(dst)]
-	for i := range dst {
-		dst[i] = float32(act.at(float64(x[i])))
+	switch act {
+	case Identity:
+		copy(dst, x)
+	case ReLU:
+		active.relu(dst, x)
+	case GELU:
+		active.gelu(dst, x)
+	case GELUTanh:
+		active.geluTanh(dst, x)
+	case SiLU:
+		active.silu(dst, x)
+	case Tanh:
+		active.tanh(dst, x)
 	}
 }
 
 // ActivateBackward sets dx to dy·act′(x). dx may be x or dy.
 func ActivateBackward(dx, x, dy []float32, act Activation) {
 	x, dy = x[:len(dx)], dy[:len(dx)]
-	for i := range dx {
-		dx[i] = dy[i] * float32(act.slope(float64(x[i])))
-	}
-}
-
-// Of GELUTanh: √(2/π), and the weight of the cube.
-const (
-	tanhScale = 0.7978845608028654
-	tanhCube  = 0.044715
-)
-
-func (a Activation) at(x float64) float64 {
-	switch a {
+	switch act {
 	case Identity:
-		return x
+		copy(dx, dy)
 	case ReLU:
-		return max(x, 0)
+		active.reluSlope(dx, x, dy)
 	case GELU:
-		return .5 * x * math.Erfc(-x/math.Sqrt2)
+		active.geluSlope(dx, x, dy)
 	case GELUTanh:
-		return x / (1 + math.Exp(-2*tanhScale*(x+tanhCube*x*x*x)))
+		active.geluTanhSlope(dx, x, dy)
 	case SiLU:
-		return x / (1 + math.Exp(-x))
-	default:
-		return math.Tanh(x)
-	}
-}
-
-func (a Activation) slope(x float64) float64 {
-	switch a {
-	case Identity:
-		return 1
-	case ReLU:
-		if x > 0 {
-			return 1
-		}
-		return 0 * x // 0, or NaN
-	case GELU:
-		return .5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
-	case GELUTanh:
-		s := 1 / (1 + math.Exp(-2*tanhScale*(x+tanhCube*x*x*x)))
-		return s + x*s*(1-s)*2*tanhScale*(1+3*tanhCube*x*x)
-	case SiLU:
-		s := 1 / (1 + math.Exp(-x))
-		return s + x*s*(1-s)
-	default:
-		t := math.Tanh(x)
-		return 1 - t*t
+		active.siluSlope(dx, x, dy)
+	case Tanh:
+		active.tanhSlope(dx, x, dy)
 	}
 }

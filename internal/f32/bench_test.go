@@ -46,3 +46,47 @@ func BenchmarkProducts(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkVectors runs every vector kernel over 4096 elements, which stay in
+// the first two caches, under each set.
+func BenchmarkVectors(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, c := range twins {
+		for _, s := range sets {
+			x, _ := randomInputs(rng, c.slices, 4096, false)
+			b.Run(s.name+"/"+c.name, func(b *testing.B) {
+				for b.Loop() {
+					c.run(s, x)
+				}
+				b.ReportMetric(4096*float64(b.N)/1e6/b.Elapsed().Seconds(), "M/s")
+			})
+		}
+	}
+	for _, s := range sets {
+		underSet(s, func() { benchmarkRows(b, s) })
+	}
+}
+
+// benchmarkRows runs what works on rows of a network: softmax over 256, layer
+// norm over 768.
+func benchmarkRows(b *testing.B, s *set) {
+	rng := rand.New(rand.NewPCG(1, 3))
+	x, _ := randomInputs(rng, 6, 768, false)
+	for name, do := range map[string]func() int{
+		"Softmax":         func() int { Softmax(x[0][:256], .125); return 256 },
+		"SoftmaxBackward": func() int { SoftmaxBackward(x[0][:256], x[1][:256], .125); return 256 },
+		"LayerNorm":       func() int { LayerNorm(x[1], x[2], x[3], x[4], 1e-12); return 768 },
+		"LayerNormBackward": func() int {
+			LayerNormBackward(x[0], x[1], x[2], x[3], .1, .9, x[4], x[5])
+			return 768
+		},
+	} {
+		b.Run(s.name+"/"+name, func(b *testing.B) {
+			n := 0
+			for b.Loop() {
+				n = do()
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/1e6/b.Elapsed().Seconds(), "M/s")
+		})
+	}
+}

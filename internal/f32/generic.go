@@ -6,6 +6,7 @@ var generic = set{
 	name: "generic", rows: 2, cols: 16,
 	tile:       tileGeneric,
 	interleave: interleave,
+	vectors:    vectorsGeneric,
 }
 
 func tileGeneric(j *job) {

@@ -16,6 +16,36 @@ type set struct {
 	tile func(*job)
 	// interleave packs rows side by side, as the function of this name.
 	interleave func(dst []float32, x operand, count, k, width int)
+
+	vectors
+}
+
+// vectors are kernels over slices of one length, which none of them checks. The
+// twins in plain.go say what each does.
+type vectors struct {
+	axpy         func(y, x []float32, a float32)
+	add          func(y, x []float32)
+	scale        func(y []float32, a float32)
+	times        func(dst, x, y []float32)
+	axpy4        func(y, x0, x1, x2, x3 []float32, a0, a1, a2, a3 float32)
+	dot          func(x, y []float32) float32
+	adam         func(value, grad, first, second []float32, scale, beta1, rest1, beta2, rest2, rate, epsilon, keep float32)
+	maxArg       func(best []float32, arg []int32, x []float32, row int32)
+	widenHalf    func(dst []float32, src []byte)
+	widenBrain   func(dst []float32, src []byte)
+	exp          func(dst, x []float32)
+	log1pRelu    func(dst, x []float32)
+	largest      func(x []float32, scale float32) float32
+	expSum       func(x []float32, scale, shift float32) float32
+	softmaxSlope func(d, p []float32, scale, dot float32)
+	total        func(x []float32) float32
+	spread       func(x []float32, mean float32) float32
+	normalize    func(y, x, gain, shift []float32, mean, inverse float32)
+	normSums     func(x, dy, gain, dgain, dshift []float32, mean, inverse float32) (total, product float32)
+	normSlope    func(dx, dy, x, gain []float32, mean, inverse, total, product float32)
+
+	relu, gelu, geluTanh, silu, tanh                          func(dst, x []float32)
+	reluSlope, geluSlope, geluTanhSlope, siluSlope, tanhSlope func(dx, x, dy []float32)
 }
 
 // sets are the kernels that this processor can run, the fastest first.

@@ -17,11 +17,13 @@ func accelerated() []*set {
 var setAVX512 = set{
 	name: "avx512", rows: 12, cols: 32,
 	tile: tileAVX512, interleave: interleaveAMD64,
+	vectors: vectorsAVX512,
 }
 
 var setAVX2 = set{
 	name: "avx2", rows: 6, cols: 16,
 	tile: tileAVX2, interleave: interleaveAMD64,
+	vectors: vectorsAVX2,
 }
 
 // interleaveAMD64 does what interleave does, and leaves what is beyond count as

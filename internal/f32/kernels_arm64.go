@@ -13,6 +13,7 @@ func accelerated() []*set {
 var setNEON = set{
 	name: "neon", rows: 6, cols: 16,
 	tile: tileNEON, interleave: interleaveNEON,
+	vectors: vectorsNEON,
 }
 
 // interleaveNEON does what interleave does, and leaves what is beyond count as

@@ -105,10 +105,19 @@ func TestMaxArg(t *testing.T) {
 	}
 }
 
-func TestWiden(t *testing.T) {
+func TestWiden(t *testing.T) { eachSet(t, testWiden) }
+
+func testWiden(t *testing.T, _ *set) {
+	src := make([]byte, 2*(1<<16))
 	for h := range 1 << 16 {
-		var got [1]float32
-		WidenF16(got[:], []byte{byte(h), byte(h >> 8)})
+		src[2*h], src[2*h+1] = byte(h), byte(h>>8)
+	}
+	halves, brains := make([]float32, 1<<16), make([]float32, 1<<16)
+	for _, n := range []int{1 << 16, 1<<16 - 5} { // with and without a rest
+		WidenF16(halves[:n], src)
+		WidenBF16(brains[:n], src)
+	}
+	for h := range 1 << 16 {
 		sign, exponent, fraction := 1-2*float64(h>>15), h>>10&31, float64(h&1023)
 		want := sign * math.Ldexp(1+fraction/1024, exponent-15)
 		switch {
@@ -119,11 +128,10 @@ func TestWiden(t *testing.T) {
 		case exponent == 31:
 			want = math.NaN()
 		}
-		if !sameBits(got[0], float32(want)) {
-			t.Fatalf("half %04x is %v, want %v", h, got[0], want)
+		if !sameBits(halves[h], float32(want)) {
+			t.Fatalf("half %04x is %v, want %v", h, halves[h], want)
 		}
-		WidenBF16(got[:], []byte{byte(h), byte(h >> 8)})
-		if b := math.Float32bits(got[0]); b != uint32(h)<<16 {
+		if b := math.Float32bits(brains[h]); b != uint32(h)<<16 {
 			t.Fatalf("bfloat %04x is %08x", h, b)
 		}
 	}

@@ -4,7 +4,7 @@ import "fmt"
 
 // x86 is a vector extension.
 type x86 struct {
-	name       string
+	suffix     string
 	letter     string // of its registers
 	bytes      int    // of one register
 	rows, cols int    // of the tile in registers
@@ -34,7 +34,7 @@ func productAMD64(f *file) {
 //	DI job   DX c   SI a   BX b   R9 aRow   R10 aStep   R11 bStep   R12 rows left
 //	in a tile: CX row of b   R8 k left   AX, R13, R14, R15 rows 0, 3, 6 and 9 of a
 func (x x86) tile(f *file) {
-	f.function("tile"+x.name, 8)
+	f.function("tile"+x.suffix, 8)
 	f.op("MOVQ j+0(FP), DI")
 	for _, load := range []string{"c(DI), DX", "a(DI), SI", "b(DI), BX", "aRow(DI), R9", "aStep(DI), R10", "bStep(DI), R11", "rows(DI), R12"} {
 		f.op("MOVQ job_%s", load)
