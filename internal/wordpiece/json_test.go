@@ -128,3 +128,32 @@ func FuzzReadTokenizer(f *testing.F) {
 		}
 	})
 }
+
+// TestWriteTokenizer demands that what is written is read back the same.
+func TestWriteTokenizer(t *testing.T) {
+	added := "{" + `"added_tokens": [{"id": 0, "content": "[UNK]"}, {"id": 3, "content": "<q>\"&\\"}],` + bert + `"vocab": {"[UNK]": 0, "[CLS]": 2, "ä<": 1}}}`
+	v, err := ReadTokenizer(strings.NewReader(added), "t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := ReadVocabulary(strings.NewReader("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n\"\n\\\n"), "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []*Vocabulary{
+		v, plain, plain.With(Options{Cased: true}), plain.With(Options{Accents: AccentsKept, KeepControls: true}),
+		plain.With(Options{Cased: true, Accents: AccentsStripped, JoinIdeographs: true}),
+	} {
+		var text bytes.Buffer
+		if err := v.WriteTokenizer(&text); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadTokenizer(&text, "t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.Fingerprint() != v.Fingerprint() || again.Options() != v.Options() {
+			t.Errorf("%q %+v is read back as %q %+v", v.tokens, v.options, again.tokens, again.options)
+		}
+	}
+}
