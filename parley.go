@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 
 	"parley/dialog"
@@ -93,6 +94,9 @@ func (e *Engine) Close() error {
 		return ErrClosed
 	}
 	e.closed = true
+	if c, ok := e.encoder.(io.Closer); ok {
+		return errors.Join(c.Close(), e.index.Close())
+	}
 	return e.index.Close()
 }
 

@@ -164,6 +164,9 @@ func (b *BM25) Describe() string {
 	return fmt.Sprintf("%s k1=%v b=%v", b.Kind(), b.parameters.K1, b.parameters.B)
 }
 
+// Notes are none.
+func (b *BM25) Notes() []string { return nil }
+
 // Save writes the encoder as a model folder's files into dir, which exists.
 func (b *BM25) Save(dir string) error {
 	return model.Write(dir, model.Config{Kind: model.KindBM25, Budget: b.reader.Budget(), BM25: &b.parameters}, b.Vocabulary(), b.counts, nil)

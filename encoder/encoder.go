@@ -46,6 +46,9 @@ func Open(dir string, stats Statistics) (Encoder, error) { return OpenWith(dir, 
 
 // OpenWith opens the model folder dir as Open does, changed as o says.
 func OpenWith(dir string, stats Statistics, o Options) (Encoder, error) {
+	if model.IsSplade(dir) {
+		return openSplade(dir, stats, o)
+	}
 	folder, err := model.Open(dir)
 	if err != nil {
 		return nil, err

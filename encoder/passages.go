@@ -22,15 +22,18 @@ type PassageEncoder interface {
 	// PassageIdentity is a checksum over all that decides the vectors of passages.
 	// Vectors of two identities do not belong into one index.
 	PassageIdentity() string
+	// Notes say what had to be assumed of the model, a sentence each.
+	Notes() []string
 	// Save writes the encoder as a model folder's files into dir, which exists
 	// and is empty: what Open makes of it encodes alike.
 	Save(dir string) error
 }
 
 // OpenPassages opens a model folder whose encoder encodes passages, changed as o
-// says.
+// says. It knows no index: queries that weigh terms by an index's statistics
+// weigh nothing.
 func OpenPassages(dir string, o Options) (PassageEncoder, error) {
-	e, err := OpenWith(dir, nil, o)
+	e, err := OpenWith(dir, unknown{}, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,6 +43,12 @@ func OpenPassages(dir string, o Options) (PassageEncoder, error) {
 	}
 	return p, nil
 }
+
+// unknown are the statistics of no index.
+type unknown struct{}
+
+func (unknown) N() int        { return 0 }
+func (unknown) DF(uint32) int { return 0 }
 
 // each encodes passages one by one.
 func each(passages []Passage, encode func(title, text string) sparse.Vector) []sparse.Vector {

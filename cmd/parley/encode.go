@@ -35,24 +35,26 @@ type encoding struct {
 type sideFlags struct {
 	length, topK int
 	threshold    float64
+	prefix       string // of the flags' names
 }
 
-// bind adds the flags.
-func (s *sideFlags) bind(cmd *cobra.Command) {
+// bind adds the flags, their names begun with prefix, for texts of the given name.
+func (s *sideFlags) bind(cmd *cobra.Command, prefix, texts string) {
 	flags := cmd.Flags()
-	flags.IntVar(&s.length, "max-length", 0, "splade: most tokens that are read of a text (default: as the model says)")
-	flags.IntVar(&s.topK, "top-k", 0, "splade: most terms of a vector, the heaviest (default: as the model says; -1 for all)")
-	flags.Float64Var(&s.threshold, "threshold", 0, "splade: least weight of a term (default: as the model says; -1 for none)")
+	s.prefix = prefix
+	flags.IntVar(&s.length, prefix+"max-length", 0, "splade: most tokens that are read of "+texts+" (default: as the model says)")
+	flags.IntVar(&s.topK, prefix+"top-k", 0, "splade: most terms that are kept of "+texts+", the heaviest (default: as the model says; -1 for all)")
+	flags.Float64Var(&s.threshold, prefix+"threshold", 0, "splade: least weight of a term of "+texts+" (default: as the model says; -1 for none)")
 }
 
 func (s *sideFlags) check() error {
 	switch {
 	case s.length < 0 || s.length == 1 || s.length == 2:
-		return usagef("--max-length %d: it must be 3 or more, for [CLS] and [SEP] are counted", s.length)
+		return usagef("--%smax-length %d: it must be 3 or more, for [CLS] and [SEP] are counted", s.prefix, s.length)
 	case s.topK < -1:
-		return usagef("--top-k %d: it must be 1 or more, or -1 for all terms", s.topK)
+		return usagef("--%stop-k %d: it must be 1 or more, or -1 for all terms", s.prefix, s.topK)
 	case !(s.threshold >= 0 || s.threshold == -1) || math.IsInf(s.threshold, 0):
-		return usagef("--threshold %v: it must be a weight, or -1 for none", s.threshold)
+		return usagef("--%sthreshold %v: it must be a weight, or -1 for none", s.prefix, s.threshold)
 	}
 	return nil
 }
@@ -123,7 +125,7 @@ and of the same encoder and texts, is left as it is.`,
 	flags.StringVar(&o.queries, "queries", "", "encode turns: last, questions, history, rewrite or rewrite:NAME (default: encode passages)")
 	flags.StringVar(&o.shard, "shard", "", "encode a part only: i/n is the i-th of n")
 	flags.StringVar(&o.format, "format", formatBinary, "binary, or jsonl for other programs")
-	o.side.bind(cmd)
+	o.side.bind(cmd, "", "a text")
 	flags.IntVar(&o.workers, "workers", 0, "texts are encoded by so many at once; it changes no vector (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop what an interrupted run left")
 	flags.StringVarP(&o.output, "output", "o", "", "file of the vectors, or folder for it")
@@ -169,7 +171,7 @@ func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error 
 	if err != nil {
 		return err
 	}
-	enc, err := o.open()
+	enc, err := o.open(io)
 	if err != nil {
 		return err
 	}

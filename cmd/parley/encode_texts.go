@@ -92,7 +92,7 @@ type textEncoder struct {
 }
 
 // open opens the encoder for passages or for queries.
-func (o *encoding) open() (textEncoder, error) {
+func (o *encoding) open(io streams) (textEncoder, error) {
 	dir, stats := o.encoder, encoder.Statistics(nil)
 	if isIndex(dir) {
 		ix, err := index.Open(dir)
@@ -106,6 +106,7 @@ func (o *encoding) open() (textEncoder, error) {
 		if err != nil {
 			return textEncoder{}, err
 		}
+		tellNotes(io, enc)
 		return textEncoder{enc, enc.PassageIdentity(), passageEncode(enc)}, nil
 	}
 	enc, err := encoder.OpenWith(dir, stats, encoder.Options{Query: o.side.side()})
@@ -129,5 +130,15 @@ func passageEncode(enc encoder.PassageEncoder) func([]text) []sparse.Vector {
 			passages[i] = t.passage
 		}
 		return enc.Passages(passages)
+	}
+}
+
+// tellNotes tells what had to be assumed of a model.
+func tellNotes(io streams, enc encoder.PassageEncoder) {
+	if io.quiet != nil && *io.quiet {
+		return
+	}
+	for _, note := range enc.Notes() {
+		fmt.Fprintf(io.err, "note: %s\n", note)
 	}
 }

@@ -27,6 +27,8 @@ type indexing struct {
 	encoder     string
 	vectors     []string // files or folders of vectors, encoded before
 	side        sideFlags
+	queries     string // model folder of queries, or IDF
+	querySide   sideFlags
 	restart     bool
 	vocabulary  string // path of a vocabulary file or an index; "" trains one
 	cased       bool
@@ -55,11 +57,14 @@ indexes work together only over the same vocabulary.
 in Hugging Face's layout, or an index, whose encoder is taken. Vectors go to
 INDEX.vectors as they come: a run that was interrupted, even killed, is taken up
 by the same command. Where parley encode made them before, --vectors names their
-files, or a folder with them, and nothing is encoded.`,
+files, or a folder with them, and nothing is encoded. How queries are encoded is
+a part of the index too: --query-encoder idf weighs their terms by rareness alone,
+so that no network runs when searching.`,
 		Example: `  parley index --collection data/mine -o mine.index
   parley index --collection data/mine,data/more --vocab vocab.txt -o both.index
   parley index --collection data/new --vocab mine.index -o new.index
   parley index --collection data/mine --encoder splade -o splade.index
+  parley index --collection data/mine --encoder splade --query-encoder idf -o fast.index
   parley index --collection data/mine --encoder splade --vectors shards/ -o splade.index
   parley index stats mine.index`,
 		Args: cobra.NoArgs,
@@ -77,7 +82,9 @@ files, or a folder with them, and nothing is encoded.`,
 	flags.StringSliceVar(&o.collections, "collection", nil, "folders of collections, whose passages are indexed in this order")
 	flags.StringVar(&o.encoder, "encoder", model.KindBM25, "what makes the vectors: bm25, or the folder of a model or an index")
 	flags.StringSliceVar(&o.vectors, "vectors", nil, "files or folders that parley encode wrote with the model, in any order (default: encode now)")
-	o.side.bind(cmd)
+	o.side.bind(cmd, "", "a passage")
+	flags.StringVar(&o.queries, "query-encoder", "", "splade: folder of another model for queries, or idf: a term weighs how rare it is, and no network runs (default: as the model says)")
+	o.querySide.bind(cmd, "query-", "a query")
 	flags.StringVar(&o.vocabulary, "vocab", "", "vocab.txt, tokenizer.json or index whose vocabulary is used (default: train one)")
 	flags.BoolVar(&o.cased, "cased", false, "keep capital letters and accents; a tokenizer.json or an index says so itself")
 	flags.IntVar(&o.size, "vocab-size", 0, "at most so many tokens in a trained vocabulary (default 30522)")
@@ -95,8 +102,11 @@ files, or a folder with them, and nothing is encoded.`,
 
 // modelFlags and bm25Flags are for the one way to encode and not the other.
 var (
-	modelFlags = []string{"vectors", "restart", "max-length", "top-k", "threshold"}
-	bm25Flags  = []string{"vocab", "cased", "vocab-size", "k1", "b"}
+	modelFlags = []string{
+		"vectors", "restart", "max-length", "top-k", "threshold",
+		"query-encoder", "query-max-length", "query-top-k", "query-threshold",
+	}
+	bm25Flags = []string{"vocab", "cased", "vocab-size", "k1", "b"}
 )
 
 func (o *indexing) check(given func(flag string) bool) error {
@@ -110,8 +120,10 @@ func (o *indexing) check(given func(flag string) bool) error {
 			return usagef("--%s is for --encoder bm25: a model says itself how it encodes", flag)
 		}
 	}
-	if err := o.side.check(); err != nil {
-		return err
+	for _, side := range []*sideFlags{&o.side, &o.querySide} {
+		if err := side.check(); err != nil {
+			return err
+		}
 	}
 	switch {
 	case !(o.k1 >= 0) || math.IsInf(o.k1, 0):

@@ -29,6 +29,7 @@ func (o *indexing) runModel(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	tellNotes(io, enc)
 	texts, err := corpusTexts(io, corpus, true)
 	if err != nil {
 		return err
@@ -62,7 +63,11 @@ func (o *indexing) openModel() (encoder.PassageEncoder, error) {
 	if isIndex(dir) {
 		dir = filepath.Join(dir, index.EncoderDir)
 	}
-	return encoder.OpenPassages(dir, encoder.Options{Passage: o.side.side()})
+	queries := o.queries
+	if isIndex(queries) {
+		queries = filepath.Join(queries, index.EncoderDir)
+	}
+	return encoder.OpenPassages(dir, encoder.Options{Passage: o.side.side(), Query: o.querySide.side(), Queries: queries})
 }
 
 // build writes the index of the texts with the vectors of a file, or of several,

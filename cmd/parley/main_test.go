@@ -36,17 +36,23 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TINY", tiny)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitcode, "await": await, "damage": damage, "hub": startHub},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitcode, "await": await, "damage": damage, "checkpoint": checkpoint, "hub": startHub},
 	})
 }
 
-// await FILE waits until a file is there.
+// await FILE [BYTES] waits until a file is there, and has so many bytes.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await FILE")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: await FILE [BYTES]")
+	}
+	least := int64(0)
+	if len(args) == 2 {
+		n, err := strconv.ParseInt(args[1], 10, 64)
+		ts.Check(err)
+		least = n
 	}
 	for range 6000 {
-		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
+		if info, err := os.Stat(ts.MkAbs(args[0])); err == nil && info.Size() >= least {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)

@@ -4,6 +4,10 @@
 //	vocab.txt          its vocabulary
 //	model.safetensors  its weights, and the passage counts of the collection it was made from
 //
+// A model of kind splade is another folder: a checkpoint as the field keeps them
+// (internal/checkpoint), with parley.json beside it for what its own files do not
+// say: lengths, pruning, checksums. OpenSplade reads it.
+//
 // Its guarantee: what Open returns is whole: of a version and a kind that are
 // known, its configuration, vocabulary and weights those that were written, with
 // no tensor missing that its kind needs, and none besides.
@@ -43,6 +47,7 @@ const Version = 1
 const (
 	KindBM25    = "bm25"
 	KindLexical = "lexical"
+	KindSplade  = "splade" // see OpenSplade
 )
 
 // Config is the content of config.json.
