@@ -88,8 +88,10 @@ def pooled(weights, case):
     return weights.sum(0) if case.get("pooling") == "sum" else weights.max(0).values
 
 
-def distinct(logits):
-    """Which terms have a winner that arithmetic in single precision cannot mistake."""
+def distinct(logits, case):
+    """Which terms have a winner, or logits below and above 0, that arithmetic in single precision cannot mistake."""
+    if case.get("pooling") == "sum":
+        return (logits.abs() > 1e-4).all(0)
     best = torch.topk(torch.nn.functional.pad(logits, (0, 0, 0, 1), value=-1e9), 2, dim=0).values
     return (best[0] - best[1] > 1e-4) & (best[0].abs() > 1e-4)
 
@@ -139,8 +141,8 @@ def run(name, case):
         vectors = torch.stack([pooled(saturated(out.logits[i, :n], case), case) for i, n in enumerate(lengths)])
     vectors.retain_grad()
     clear = torch.ones_like(vectors)
-    if token is None and case.get("pooling") != "sum":
-        clear = torch.stack([distinct(out.logits[i, :n]) for i, n in enumerate(lengths)])
+    if token is None:
+        clear = torch.stack([distinct(out.logits[i, :n], case) for i, n in enumerate(lengths)])
     loss_of(vectors * clear).backward()
 
     tensors = {"ids": torch.cat(ids).int(), "types": torch.cat(types).int(), "ends": torch.tensor(numpy.cumsum(lengths)).int()}
