@@ -50,7 +50,7 @@ func makePairWorld() (*pairWorld, error) {
 		Epsilon: 1e-12, Activation: f32.GELU, HeadActivation: f32.GELU,
 	}
 	w := &pairWorld{
-		start: Start{Config: config, Weights: freshHead(bert.New(config, 7)).Source(), Vocabulary: vocabulary, Fresh: true, MaxTokens: 32},
+		start: Start{Config: config, Weights: freshHead(bert.New(config, 7)).Source(), Vocabulary: vocabulary, Fresh: true, MaxQuery: 32, MaxPassage: 32},
 		talk:  plain.talk, qrels: trec.Qrels{}, run: trec.Run{},
 	}
 	for i := range 12 {
@@ -221,7 +221,7 @@ func TestEncoderTrainingIsReproducible(t *testing.T) {
 			if !bytes.Equal(r.bytes(), want) {
 				t.Errorf("separate %v: stopped after step %d and taken up, it ends with other weights", separate, stop)
 			}
-			if err := r.Done(); err != nil {
+			if err := r.keeper.remove(); err != nil {
 				t.Error(err)
 			}
 			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
@@ -274,10 +274,11 @@ func TestPartsDoNotMatter(t *testing.T) {
 		}
 		defer tr.close()
 		tr.stage.draw([]int{5, 3, 100, 17, 42, 60})
-		tr.stage.forward(true)
+		if err := tr.stage.forward(context.Background(), true); err != nil {
+			t.Fatal(err)
+		}
 		tr.evaluate(1000)
-		tr.stage.matching.backward(tr.team)
-		tr.query.backward()
+		tr.backward()
 		for i, parameter := range tr.adam.parameters {
 			if bound == 0 {
 				want = append(want, parameter.Grad)
@@ -312,7 +313,9 @@ func TestEncoderGradient(t *testing.T) {
 		defer tr.close()
 		loss := func() float64 {
 			tr.stage.draw([]int{5, 3, 100, 17})
-			tr.stage.forward(true)
+			if err := tr.stage.forward(context.Background(), true); err != nil {
+				t.Fatal(err)
+			}
 			sum := 0.0
 			for _, l := range tr.stage.losses(tr.terms, tr.priced, fullWeight) {
 				sum += l.Weight * l.Value
@@ -320,11 +323,7 @@ func TestEncoderGradient(t *testing.T) {
 			return sum
 		}
 		loss()
-		tr.stage.matching.backward(tr.team)
-		tr.query.backward()
-		if separate {
-			tr.passage.backward()
-		}
+		tr.backward()
 		for _, parameter := range tr.adam.parameters {
 			// Along its own gradient the loss grows by the gradient's norm.
 			value, norm := slices.Clone(parameter.Value), 0.0
@@ -346,4 +345,20 @@ func TestEncoderGradient(t *testing.T) {
 			}
 		}
 	}
+}
+
+func ExampleTrainEncoder() {
+	w, err := makePairWorld()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	result, err := TrainEncoder(context.Background(), w.start, w.data(), smallEncoderPlan(), Options{Workers: 2})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	first, kept := result.History[0].Validation, result.Kept().Validation
+	fmt.Println(result.Counts.Training, result.Counts.Validation, kept.Loss < first.Loss, kept.RR > .9)
+	// Output: 128 32 true true
 }

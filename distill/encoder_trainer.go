@@ -19,7 +19,9 @@ type Start struct {
 	Weights    bert.Source
 	Vocabulary *wordpiece.Vocabulary
 	Fresh      bool // the weights have no masked-LM head of their own
-	MaxTokens  int  // the longest text that the encoder reads
+	// MaxQuery and MaxPassage are the tokens of the longest texts that the encoder
+	// reads, special ones included.
+	MaxQuery, MaxPassage int
 }
 
 // encoderTrainer is the training of an encoder under way.
@@ -31,6 +33,7 @@ type encoderTrainer struct {
 	team     *f32.Team
 	query    *tower // of queries
 	passage  *tower // of passages; the same as query where they share weights
+	towers   []*tower
 	adam     *adam
 	schedule schedule
 	terms    []weighted // of the objective, by queries and scores
@@ -68,7 +71,7 @@ func TrainEncoder(ctx context.Context, start Start, d PairsData, plan EncoderPla
 	t.best.bring(t.adam.parameters)
 	return &EncoderResult{
 		Plan: t.plan, Counts: t.pairs.counts, History: t.history, Best: t.best.epoch,
-		Query: t.query.net, Passage: t.passage.net, keeper: keeper,
+		Query: t.query.net, Passage: t.passage.net, start: t.start, keeper: keeper,
 	}, nil
 }
 
@@ -80,7 +83,7 @@ func newEncoderTrainer(ctx context.Context, start Start, d PairsData, plan Encod
 	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(t.items())
 	workers := max(1, o.Workers)
 	t.team = f32.NewTeam(workers)
-	if err := t.build(workers); err != nil {
+	if err := t.build(ctx, workers); err != nil {
 		t.close()
 		return nil, err
 	}
@@ -89,15 +92,9 @@ func newEncoderTrainer(ctx context.Context, start Start, d PairsData, plan Encod
 
 // read reads the data as the encoder does.
 func (t *encoderTrainer) read(ctx context.Context, d PairsData, o Options) error {
-	budget, passage, most := t.plan.Context, t.plan.Encoder.PassageTokens, t.start.MaxTokens
-	if budget.Total < 0 || budget.Total > most {
-		budget.Total = most
-	}
-	if passage < 0 || passage > most {
-		passage = most
-	}
-	t.plan.Context, t.plan.Encoder.PassageTokens = budget, passage
-	reader, err := input.NewSequencer(wordpiece.New(t.start.Vocabulary), budget, passage)
+	budget, passage := &t.plan.Context.Total, &t.plan.Encoder.PassageTokens
+	*budget, *passage = limited(*budget, t.start.MaxQuery), limited(*passage, t.start.MaxPassage)
+	reader, err := input.NewSequencer(wordpiece.New(t.start.Vocabulary), t.plan.Context, *passage)
 	if err != nil {
 		return err
 	}
@@ -112,8 +109,17 @@ func (t *encoderTrainer) read(ctx context.Context, d PairsData, o Options) error
 	return err
 }
 
+// limited returns the limit of tokens that a plan asks for, below 0 for none,
+// where the encoder reads no more than most.
+func limited(limit, most int) int {
+	if limit < 0 {
+		return most
+	}
+	return min(limit, most)
+}
+
 // build makes the networks and what trains them.
-func (t *encoderTrainer) build(workers int) error {
+func (t *encoderTrainer) build(ctx context.Context, workers int) error {
 	config := t.start.Config
 	config.Dropout, config.AttentionDropout = float32(t.plan.Optimiser.Dropout), float32(t.plan.Optimiser.Dropout)
 	var err error
@@ -134,7 +140,7 @@ func (t *encoderTrainer) build(workers int) error {
 	t.terms, t.priced = t.plan.Objective.query(t.schedule.steps), t.plan.Objective.passage(t.schedule.steps)
 	t.stage = newPairsStage(t, workers)
 	if t.start.Fresh && t.plan.Encoder.StartTerms > 0 {
-		t.lighten()
+		return t.lighten(ctx)
 	}
 	return nil
 }
@@ -144,8 +150,9 @@ func (t *encoderTrainer) tower(config bert.Config, workers int) (*tower, error) 
 	if err != nil {
 		return nil, err
 	}
-	bound := t.plan.Optimiser.MicroBatch
-	return newTower(net, workers, bound), nil
+	w := newTower(net, workers, t.plan.Optimiser.MicroBatch)
+	t.towers = append(t.towers, w)
+	return w, nil
 }
 
 // named returns parameters that share their arrays with the given ones, under
@@ -160,10 +167,8 @@ func named(prefix string, parameters []*f32.Parameter) []*f32.Parameter {
 
 func (t *encoderTrainer) close() {
 	t.team.Close()
-	for _, w := range []*tower{t.query, t.passage} {
-		if w != nil {
-			w.tape.Close()
-		}
+	for _, w := range t.towers {
+		w.tape.Close()
 	}
 }
 
@@ -172,14 +177,17 @@ const lightened = 64
 
 // lighten makes both sides start with about the number of terms that the plan
 // asks for.
-func (t *encoderTrainer) lighten() {
+func (t *encoderTrainer) lighten(ctx context.Context) error {
 	w := t.passage
 	w.reset()
 	for i := range min(len(t.pairs.pool), lightened) {
 		w.add(t.pairs.passages[t.pairs.pool[i*len(t.pairs.pool)/min(len(t.pairs.pool), lightened)]].ids, 0)
 	}
-	w.lighten(t.plan.Encoder.StartTerms)
+	if err := w.lighten(ctx, t.plan.Encoder.StartTerms); err != nil {
+		return err
+	}
 	copy(t.query.bias(), w.bias())
+	return nil
 }
 
 // items returns how many queries an epoch has: those of turns, then the
@@ -226,7 +234,10 @@ func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), 
 	}
 	summary := t.summary(nil)
 	if len(t.pairs.held) > 0 {
-		validation := t.validate()
+		validation, err := t.validate(ctx)
+		if err != nil {
+			return keeper.interrupted(err)
+		}
 		summary.Validation = &validation
 		t.best.look(validation.Loss, t.epoch+1, t.adam.parameters)
 	}
@@ -248,19 +259,25 @@ func (t *encoderTrainer) seed(source *rand.PCG, stream, n uint64, which ...uint6
 func (t *encoderTrainer) step(batch []int) error {
 	step := t.adam.steps
 	t.stage.draw(batch)
-	t.stage.forward(true)
-	t.evaluate(step)
-	t.stage.matching.backward(t.team)
-	t.query.backward()
-	if t.passage != t.query {
-		t.passage.backward()
+	if err := t.stage.forward(context.Background(), true); err != nil {
+		return err
 	}
+	t.evaluate(step)
+	t.backward()
 	moved := t.adam.step(t.schedule.at(step), t.plan.Optimiser.Clip, t.team)
 	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 || t.running.PassageL0 == 0 {
 		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
 			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.schedule.steps)
 	}
 	return nil
+}
+
+// backward takes the gradients of the loss to the parameters.
+func (t *encoderTrainer) backward() {
+	t.stage.matching.backward(t.team)
+	for _, w := range t.towers {
+		w.backward()
+	}
 }
 
 // evaluate evaluates the objective on the batch on stage, each term with its
@@ -271,14 +288,16 @@ func (t *encoderTrainer) evaluate(step int) {
 
 // validate evaluates the objective, all weights at their full height, and the
 // ranks of the relevant passages, on the held-out queries.
-func (t *encoderTrainer) validate() Epoch {
+func (t *encoderTrainer) validate(ctx context.Context) (Epoch, error) {
 	t.stage.show()
-	t.stage.forward(false)
+	if err := t.stage.forward(ctx, false); err != nil {
+		return Epoch{}, err
+	}
 	var all pairsSums
 	all.add(t.stage, t.stage.losses(t.terms, t.priced, fullWeight))
 	e := all.mean(nil, t.epoch)
 	e.RR, e.Recall = t.stage.ranks()
-	return e
+	return e, nil
 }
 
 // summary sums up the epoch under way, its losses written over buffer.

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 )
@@ -50,8 +51,9 @@ func newPairsStage(t *encoderTrainer, workers int) *pairsStage {
 
 // reset makes room for a batch of n queries.
 func (s *pairsStage) reset(n int) {
-	s.t.query.reset()
-	s.t.passage.reset()
+	for _, w := range s.t.towers {
+		w.reset()
+	}
 	s.slots = slices.Grow(s.slots[:0], n)[:n]
 	s.places, s.from = s.places[:0], s.from[:0]
 	clear(s.shown)
@@ -137,12 +139,21 @@ func (s *pairsStage) show() {
 }
 
 // forward encodes what is on stage and scores it.
-func (s *pairsStage) forward(train bool) {
-	t := s.t
-	t.query.forward(train)
-	if t.passage != t.query {
-		t.passage.forward(train)
+func (s *pairsStage) forward(ctx context.Context, train bool) error {
+	for _, w := range s.t.towers {
+		if err := w.forward(ctx, train); err != nil {
+			return err
+		}
 	}
+	s.arrange()
+	s.matching.score(s.t.team)
+	s.matching.weigh(s.counts)
+	return nil
+}
+
+// arrange makes queries and passages of the vectors that the towers have.
+func (s *pairsStage) arrange() {
+	t := s.t
 	s.passages.Turns = slices.Grow(s.passages.Turns[:0], len(s.places))[:len(s.places)]
 	for i, place := range s.places {
 		turn := &s.passages.Turns[i]
@@ -166,8 +177,6 @@ func (s *pairsStage) forward(train bool) {
 		s.teach(turn, &s.slots[i])
 	}
 	m.queries, m.passages = s.queries.Turns, s.passages.Turns
-	m.score(t.team)
-	m.weigh(s.counts)
 }
 
 // candidates appends the places of query i's candidates: its relevant passage,

@@ -1,6 +1,7 @@
 package distill
 
 import (
+	"context"
 	"slices"
 
 	"parley/internal/bert"
@@ -70,14 +71,17 @@ func (w *tower) begin(i int) int {
 }
 
 // forward computes the vectors of all texts, with dropout where it trains, and
-// makes their gradients 0.
-func (w *tower) forward(train bool) {
+// makes their gradients 0. It ends early with ctx's error when ctx ends.
+func (w *tower) forward(ctx context.Context, train bool) error {
 	w.terms, w.weights, w.ends = w.terms[:0], w.weights[:0], w.ends[:0]
 	bound := w.bound
 	if !train {
 		bound = looked
 	}
 	for from, to := 0, 0; from < w.texts.Len(); from = to {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		to = w.next(from, bound)
 		for _, v := range w.pass(from, to, train) {
 			w.terms, w.weights = append(w.terms, v.Terms...), append(w.weights, v.Weights...)
@@ -85,6 +89,7 @@ func (w *tower) forward(train bool) {
 		}
 	}
 	w.gradients = zeroed(w.gradients, len(w.weights))
+	return nil
 }
 
 // pass takes the texts from from to to forward.
@@ -141,32 +146,42 @@ func (w *tower) back(from, to int) {
 // lighten lowers the bias of the output until the texts have at most so many
 // terms on average. Where a masked-LM head is fresh, the logits of a text lie
 // around 0, so that half of the vocabulary would begin with a weight.
-func (w *tower) lighten(terms int) {
+func (w *tower) lighten(ctx context.Context, terms int) error {
 	bias := w.bias()
 	start := slices.Clone(bias)
-	dense := func(shift float32) bool {
+	shift := func(by float32) (dense bool, err error) {
 		for i := range bias {
-			bias[i] = start[i] - shift
+			bias[i] = start[i] - by
 		}
-		w.forward(false)
-		return len(w.terms) > terms*w.texts.Len()
+		err = w.forward(ctx, false)
+		return len(w.terms) > terms*w.texts.Len(), err
 	}
-	if w.texts.Len() == 0 || !dense(0) {
-		return
+	dense, err := shift(0)
+	low, high := float32(0), float32(0)
+	for high < farthest && dense && err == nil {
+		low, high = high, max(1, 2*high)
+		dense, err = shift(high)
 	}
-	low, high := float32(0), float32(1)
-	for high < 1e6 && dense(high) {
-		low, high = high, 2*high
-	}
-	for range 12 {
-		if middle := (low + high) / 2; dense(middle) {
+	for i := 0; i < halvings && high > 0 && err == nil; i++ {
+		middle := (low + high) / 2
+		if dense, err = shift(middle); dense {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	dense(high)
+	if err != nil {
+		return err
+	}
+	_, err = shift(high)
+	return err
 }
+
+// How far the bias is lowered at most, and how often the step is halved.
+const (
+	farthest = 1 << 20
+	halvings = 10
+)
 
 // bias returns the bias of the output, one for each term.
 func (w *tower) bias() []float32 {

@@ -15,9 +15,10 @@ import (
 	"parley/internal/safetensors"
 )
 
-// checkpoint DIR VOCAB SEED [LAYERS] writes a folder as transformers keeps a small
-// BERT with a masked-LM head, of random weights, over the tokens of VOCAB.
-func checkpoint(ts *testscript.TestScript, neg bool, args []string) {
+// writeCheckpoint is the command checkpoint DIR VOCAB SEED [LAYERS]: it writes a
+// folder as transformers keeps a small BERT with a masked-LM head, of random
+// weights, over the tokens of VOCAB.
+func writeCheckpoint(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 || len(args) > 4 {
 		ts.Fatalf("usage: checkpoint DIR VOCAB SEED [LAYERS]")
 	}

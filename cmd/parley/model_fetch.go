@@ -62,7 +62,7 @@ func (o *modelFetch) run(ctx context.Context, io streams, arg string) error {
 		return err
 	}
 	if o.output != "" {
-		if err := checkOutput(o.output); err != nil {
+		if err := checkOutput(o.output, model.ConfigFile); err != nil {
 			return err
 		}
 	}

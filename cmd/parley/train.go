@@ -100,6 +100,7 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 		}
 		return o.run(cmd.Context(), io, plan)
 	}
+	cmd.AddCommand(newTrainEncoderCommand(io))
 	return cmd
 }
 
@@ -156,7 +157,7 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 }
 
 func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error {
-	if err := checkOutput(o.output); err != nil {
+	if err := checkOutput(o.output, model.ConfigFile); err != nil {
 		return err
 	}
 	ix, err := index.Open(o.index)
@@ -194,10 +195,10 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	return nil
 }
 
-// checkOutput tells that the folder path cannot be written before the work of
-// writing it is done.
-func checkOutput(path string) error {
-	dir, err := durable.CreateDir(path, model.ConfigFile)
+// checkOutput tells that the folder path, known by the file marker, cannot be
+// written before the work of writing it is done.
+func checkOutput(path, marker string) error {
+	dir, err := durable.CreateDir(path, marker)
 	if err == nil {
 		dir.Discard()
 	}

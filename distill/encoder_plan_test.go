@@ -1,0 +1,118 @@
+package distill
+
+import (
+	"bytes"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestReadEncoderPlan(t *testing.T) {
+	base := DefaultEncoderPlan()
+	if err := base.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		text string
+		want string // "" for a valid plan
+	}{
+		{"", ""},
+		{"# nothing but a comment\n", ""},
+		{"objective:\n  passage_flops: 0.1\npairs:\n  negatives: 0\n", ""},
+		{"objective: {infonce: 0, margin_mse: 1}\n", ""},
+		{"pairs: {queries: [], pseudo: {each: 1}}\n", ""},
+		{"objective:\n  flops: 0.1\n", `[2:3] unknown field "flops"`},
+		{"seed: many\n", "[1:7]"},
+		{"seed: 2\n---\nseed: 3\n", "a second document"},
+		{"\xff\xfes\x00", "is not plain UTF-8"},
+		{"encoder: {passage_tokens: 2}\n", "encoder.passage_tokens must be more than 2"},
+		{"encoder: {start_terms: -1}\n", "encoder.start_terms must be"},
+		{"context: {tokens: 2}\n", "context.tokens must be more than 2"},
+		{"context: {answer_tokens: 0}\n", "leave answers out with context.no_answers"},
+		{"pairs: {queries: [rewrites]}\n", `pairs.queries: query mode "rewrites" is unknown`},
+		{"pairs: {queries: [last, last]}\n", "ways to ask that differ"},
+		{"pairs: {queries: []}\n", "pairs.queries must name a way to ask"},
+		{"pairs: {positives: some}\n", "pairs.positives must be judged or best"},
+		{"pairs: {depth: 0}\n", "pairs.depth must be from 1"},
+		{"pairs: {negatives: 31}\n", "pairs.negatives must be from 0 to pairs.depth"},
+		{"pairs: {pseudo: {each: -1}}\n", "pairs.pseudo.each must be from 0"},
+		{"pairs: {pseudo: {passages: 0}}\n", "pairs.pseudo.passages must be from 1"},
+		{"pairs: {pseudo: {min_words: 9}}\n", "pairs.pseudo.min_words must be from 1 to pairs.pseudo.max_words"},
+		{"pairs: {pseudo: {max_words: 10001}}\n", "pairs.pseudo.max_words must be at most"},
+		{"pairs: {pseudo: {title: 1.1}}\n", "pairs.pseudo.title must be from 0"},
+		{"pairs: {pseudo: {removed: -.1}}\n", "pairs.pseudo.removed must be from 0"},
+		{"objective: {infonce: 0}\n", "nothing else teaches"},
+		{"objective: {infonce: 0, kld: 1}\npairs: {negatives: 0}\n", "pairs.negatives must be at least 1"},
+		{"objective: {infonce: 0, kld: 1}\npairs: {pseudo: {each: 1}}\n", "pairs.pseudo.each must be 0"},
+		{"objective: {infonce: .nan}\n", "objective.infonce must be from 0"},
+		{"objective: {margin_mse: -1}\n", "objective.margin_mse must be from 0"},
+		{"objective: {kld: 1e7}\n", "objective.kld must be from 0"},
+		{"objective: {temperature: 0}\n", "objective.temperature must be from 1e-6"},
+		{"objective: {teacher_scale: 0}\n", "objective.teacher_scale must be above 0"},
+		{"objective: {query_flops: -1}\n", "objective.query_flops must be from 0"},
+		{"objective: {passage_flops: -1}\n", "objective.passage_flops must be from 0"},
+		{"objective: {query_l1: -1}\n", "objective.query_l1 must be from 0"},
+		{"objective: {ramp: 2}\n", "objective.ramp must be from 0"},
+		{"optimiser: {epochs: -1}\n", "optimiser.epochs must be from 1"},
+		{"optimiser: {batch: 1}\n", "optimiser.batch must be from 2"},
+		{"optimiser: {learning_rate: 0}\n", "optimiser.learning_rate must be above 0"},
+		{"optimiser: {warm_up: -1}\n", "optimiser.warm_up must be from 0"},
+		{"optimiser: {weight_decay: 2}\n", "optimiser.weight_decay must be from 0"},
+		{"optimiser: {dropout: 1}\n", "optimiser.dropout must be at least 0"},
+		{"optimiser: {clip: 0}\n", "optimiser.clip must be positive"},
+		{"optimiser: {micro_batch: -1}\n", "optimiser.micro_batch must be a number of tokens"},
+		{"validation: 1\n", "validation must be at least 0"},
+	} {
+		plan, err := ReadEncoderPlan(strings.NewReader(test.text), "p.yaml", base)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%q: %v", test.text, err)
+		case test.want == "":
+			if plan.Optimiser != base.Optimiser {
+				t.Errorf("%q: what it does not name became %+v", test.text, plan.Optimiser)
+			}
+		case err == nil || !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "the plan p.yaml is not "):
+			t.Errorf("%q: want an error with %q, got %v", test.text, test.want, err)
+		}
+	}
+}
+
+// TestEncoderPlanIsReadAsWritten writes a plan without a default value in it and
+// reads it back.
+func TestEncoderPlanIsReadAsWritten(t *testing.T) {
+	p := DefaultEncoderPlan()
+	p.Encoder = EncoderShape{Separate: true, PassageTokens: -1, StartTerms: 7}
+	p.Pairs.Queries, p.Pairs.Positives, p.Pairs.Negatives, p.Pairs.Depth = []string{"last", "rewrite:gpt"}, PositivesBest, 5, 60
+	p.Pairs.Pseudo = PseudoPlan{Each: 2, Passages: 3, MinWords: 4, MaxWords: 5, Title: .25, Removed: .75}
+	p.Objective = PairsObjectivePlan{InfoNCE: 2, MarginMSE: 3, KLD: 4, Temperature: 5, TeacherScale: 6, QueryFLOPS: 7, PassageFLOPS: 8, QueryL1: 9, Ramp: .5}
+	p.Optimiser = EncoderOptimiserPlan{Epochs: 2, Batch: 3, LearningRate: 1e-7, WarmUp: .5, WeightDecay: .25, Dropout: .3, Clip: 4, MicroBatch: 5}
+	p.Validation, p.Seed = .3, 1<<63
+	var text bytes.Buffer
+	if err := p.Write(&text); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadEncoderPlan(&text, "p.yaml", DefaultEncoderPlan())
+	if err != nil || !reflect.DeepEqual(got, p) {
+		t.Errorf("read %+v (%v), written %+v", got, err, p)
+	}
+}
+
+func FuzzReadEncoderPlan(f *testing.F) {
+	f.Add("seed: 1\nobjective: {kld: 1}\n")
+	f.Add("pairs: {queries: [last, \"rewrite:x\"]}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		plan, err := ReadEncoderPlan(strings.NewReader(text), "p.yaml", DefaultEncoderPlan())
+		if err == nil && plan.Validate() != nil {
+			t.Errorf("%q is read as a plan that is not valid", text)
+		}
+	})
+}
+
+func TestEncoderEpochs(t *testing.T) {
+	for _, test := range []struct{ given, queries, want int }{{7, 1, 7}, {0, 1_000_000, 3}, {0, 2000, 8}, {0, 10, 20}} {
+		o := EncoderOptimiserPlan{Epochs: test.given, Batch: 32}
+		if got := o.epochs(test.queries); got != test.want {
+			t.Errorf("%d queries, %d epochs asked for: %d, want %d", test.queries, test.given, got, test.want)
+		}
+	}
+}
