@@ -17,9 +17,7 @@ type adam struct {
 	pieces     []piece
 	sums       []float64 // [pieces] of the squares of the gradients
 
-	// Of the step under way.
-	rate, scale float32
-	keep        float32 // what weight decay leaves of a weight
+	under f32.Adam // the step under way
 }
 
 // piece is a part of a parameter that one goroutine works on.
@@ -66,12 +64,15 @@ func (a *adam) step(rate, clip float64, team *f32.Team) (ok bool) {
 		return false
 	}
 	a.steps++
-	a.scale = 1
+	scale := 1.
 	if norm > clip {
-		a.scale = float32(clip / norm)
+		scale = clip / norm
 	}
 	correction := math.Sqrt(1-math.Pow(beta2, float64(a.steps))) / (1 - math.Pow(beta1, float64(a.steps)))
-	a.rate, a.keep = float32(rate*correction), float32(1-rate*a.decay)
+	a.under = f32.Adam{
+		Rate: float32(rate * correction), Beta1: beta1, Beta2: beta2, Epsilon: epsilon,
+		Decay: float32(rate * a.decay), Scale: float32(scale),
+	}
 	team.Do(len(a.pieces), (*updating)(a))
 	return true
 }
@@ -86,25 +87,11 @@ func (u *updating) Do(i, _ int) {
 	a := (*adam)(u)
 	at := a.pieces[i]
 	p := a.parameters[at.parameter]
-	value, grad := p.Value[at.from:at.to], p.Grad[at.from:at.to]
-	if a.keep != 1 && len(p.Shape) > 1 {
-		for j := range value {
-			value[j] *= a.keep
-		}
+	step := a.under
+	if len(p.Shape) < 2 {
+		step.Decay = 0
 	}
-	update(value, grad, a.first[at.parameter][at.from:at.to], a.second[at.parameter][at.from:at.to], a.rate, a.scale)
-}
-
-func update(value, grad, first, second []float32, rate, scale float32) {
-	grad, first, second = grad[:len(value)], first[:len(value)], second[:len(value)]
-	for j := range value {
-		g := grad[j] * scale
-		grad[j] = 0
-		m := beta1*first[j] + (1-beta1)*g
-		v := beta2*second[j] + (1-beta2)*g*g
-		first[j], second[j] = m, v
-		value[j] -= rate * m / (float32(math.Sqrt(float64(v))) + epsilon)
-	}
+	step.Step(p.Value[at.from:at.to], p.Grad[at.from:at.to], a.first[at.parameter][at.from:at.to], a.second[at.parameter][at.from:at.to])
 }
 
 func (s *summing) Do(i, _ int) {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
-	"math"
 
 	"parley/sparse"
 )
@@ -56,13 +55,16 @@ func (s state) within(t *trainer) bool {
 // key identifies a training: its plan, and what it is trained on.
 func (t *trainer) key(ctx context.Context) (string, error) {
 	h := hasher{Hash: sha256.New()}
-	fmt.Fprintln(h, "parley training 1", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
+	fmt.Fprintln(h, "parley training 2", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
 	_ = t.plan.Write(h) // a hash takes every write
 	for _, examples := range [][]example{t.training, t.held} {
 		h.numbers(uint32(len(examples)))
 		for i := range examples {
 			h.example(&examples[i])
 		}
+	}
+	for _, p := range t.student.Parameters() {
+		h.floats(p.Value)
 	}
 	var v sparse.Vector
 	for i := range t.passages.N() {
@@ -94,11 +96,7 @@ func (h *hasher) example(ex *example) {
 
 func (h *hasher) vector(v sparse.Vector) {
 	h.numbers(v.Terms...)
-	h.buffer = h.buffer[:0]
-	for _, w := range v.Weights {
-		h.buffer = binary.LittleEndian.AppendUint32(h.buffer, math.Float32bits(w))
-	}
-	h.Write(h.buffer)
+	h.floats(v.Weights)
 }
 
 // numbers hashes numbers and how many they are.

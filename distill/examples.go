@@ -16,6 +16,7 @@ import (
 
 // Data are what a student is trained on.
 type Data struct {
+	Name          string // what the data are called, for the model's card
 	Conversations []dialog.Conversation
 	Vocabulary    *wordpiece.Vocabulary
 	Passages      Passages
@@ -120,7 +121,7 @@ func (t *trainer) enough(teacher Teacher) error {
 // example returns turn i of c with the teacher's query q, or nil if q has
 // nothing to teach.
 func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int) *example {
-	ex := &example{context: t.reader.Context(c.History(i))}
+	ex := &example{context: t.read(c.History(i))}
 	terms := t.reader.AppendContent(nil, ex.context)
 	slices.Sort(terms)
 	terms = slices.Compact(terms)

@@ -1,9 +1,10 @@
 package distill
 
 import (
-	"fmt"
+	"cmp"
 	"io"
 	"math"
+	"slices"
 
 	"parley/dialog"
 )
@@ -12,6 +13,7 @@ import (
 const (
 	StudentFeatures = "features"
 	StudentMLP      = "mlp"
+	StudentSplade   = "splade"
 )
 
 // Plan says how a student is trained. It is the plan file; DefaultPlan has the
@@ -34,10 +36,14 @@ type Plan struct {
 
 // StudentPlan says what is trained.
 type StudentPlan struct {
-	Kind     string `yaml:"kind" json:"kind"`           // features or mlp
+	Kind     string `yaml:"kind" json:"kind"`           // features, mlp or splade
+	From     string `yaml:"from" json:"from"`           // splade: folder of the checkpoint that it starts from
 	Dim      int    `yaml:"dim" json:"dim"`             // mlp: width of the term embeddings
 	Hidden   int    `yaml:"hidden" json:"hidden"`       // mlp: hidden units
 	MinCount int    `yaml:"min_count" json:"min_count"` // mlp: terms seen less often share one embedding
+	// Recompute spends time to save memory: activations within a layer are
+	// computed again in the backward pass. No result depends on it.
+	Recompute bool `yaml:"recompute" json:"recompute"` // splade
 }
 
 // TeacherPlan says whom the student learns from.
@@ -80,6 +86,7 @@ type OptimiserPlan struct {
 	WarmUp       float64 `yaml:"warm_up" json:"warm_up"`             // share of all steps over which the rate rises
 	Clip         float64 `yaml:"clip" json:"clip"`                   // highest norm of the gradient
 	TokenDropout float64 `yaml:"token_dropout" json:"token_dropout"` // share of the tokens hidden in each step
+	Dropout      float64 `yaml:"dropout" json:"dropout"`             // splade: dropout within the network
 	WeightDecay  float64 `yaml:"weight_decay" json:"weight_decay"`   // decoupled, of matrices
 	// MicroBatch is the most tokens that go through the student at once; the
 	// gradients of a batch are added up. 0 means no bound.
@@ -89,6 +96,9 @@ type OptimiserPlan struct {
 // DefaultPlan returns the default plan of the given kind of student, taught by
 // the human rewrites.
 func DefaultPlan(kind string) Plan {
+	if kind == StudentSplade {
+		return defaultSplade()
+	}
 	return Plan{
 		Student:    StudentPlan{Kind: kind, Dim: 64, Hidden: 64, MinCount: 6},
 		Context:    dialog.Budget{}.Resolved(),
@@ -103,10 +113,24 @@ func DefaultPlan(kind string) Plan {
 	}
 }
 
-// ReadPlan reads a plan file, YAML over the values of base. Unknown keys are
-// refused; errors have the place in the file that name names.
+// ReadPlan reads a plan file, YAML over the values of base, or over the default
+// plan of the kind of student that it names where that is another one. Unknown
+// keys are refused; errors have the place in the file that name names.
 func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
-	return readPlan(r, name, func(any) Plan { return base })
+	return readPlan(r, name, func(content any) Plan {
+		if kind, ok := kindIn(content); ok && kind != base.Student.Kind {
+			return DefaultPlan(kind)
+		}
+		return base
+	})
+}
+
+// kindIn returns the kind of student that the content of a plan file names.
+func kindIn(content any) (kind string, ok bool) {
+	plan, _ := content.(map[string]any)
+	student, _ := plan["student"].(map[string]any)
+	kind, ok = student["kind"].(string)
+	return kind, ok
 }
 
 // Write writes the plan as a plan file, every value named.
@@ -116,11 +140,8 @@ func (p Plan) Write(w io.Writer) error { return writePlan(w, p) }
 func (p Plan) Validate() error {
 	c, o := p.Candidates, p.Optimiser
 	mlp := p.Student.Kind == StudentMLP
-	for _, check := range []struct {
-		ok   bool
-		what string
-	}{
-		{mlp || p.Student.Kind == StudentFeatures, "student.kind must be features or mlp"},
+	return cmp.Or(firstFailed([]check{
+		{p.known(), "student.kind must be features, mlp or splade"},
 		{!mlp || within(p.Student.Dim, 1, 4096) && within(p.Student.Hidden, 1, 4096), "student.dim and student.hidden must be from 1 to 4096"},
 		{p.Student.MinCount >= 0, "student.min_count must not be negative"},
 		{tokens(p.Context.Answer), "context.answer_tokens must be positive, or -1 for no limit; leave answers out with context.no_answers"},
@@ -147,12 +168,11 @@ func (p Plan) Validate() error {
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
 		{share(p.Validation) && p.Validation < 1, "validation must be at least 0 and below 1"},
-	} {
-		if !check.ok {
-			return fmt.Errorf("%s", check.what)
-		}
-	}
-	return nil
+	}), p.applies())
+}
+
+func (p Plan) known() bool {
+	return slices.Contains([]string{StudentFeatures, StudentMLP, StudentSplade}, p.Student.Kind)
 }
 
 // Bounds of the default number of epochs.

@@ -9,7 +9,7 @@ import (
 )
 
 func TestDefaultPlansAreValid(t *testing.T) {
-	for _, kind := range []string{StudentFeatures, StudentMLP} {
+	for _, kind := range []string{StudentFeatures, StudentMLP, StudentSplade} {
 		if err := DefaultPlan(kind).Validate(); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -28,7 +28,7 @@ func TestReadPlan(t *testing.T) {
 		{"objective:\n  dfl1: 0.1\n", `[2:3] unknown field "dfl1"`},
 		{"seed: many\n", "[1:7]"},
 		{"objective: [1, 2]\n", "[1:12]"},
-		{"student:\n  kind: transformer\n", "student.kind must be features or mlp"},
+		{"student:\n  kind: transformer\n", "student.kind must be features, mlp or splade"},
 		{"validation: 1\n", "validation must be"},
 		{"objective:\n  temperature: 0\n", "temperature must be from 1e-6"},
 		{"objective:\n  l1: .nan\n", "objective.l1 must be from 0"},

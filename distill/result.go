@@ -22,8 +22,19 @@ type Result struct {
 	History []Epoch // one entry an epoch
 	Best    int     // the epoch, from 1, whose student was kept; 0 for the last
 
+	Notes []string // what had to be assumed of the checkpoint that the student started from
+
+	data    string // what it was trained on
 	student Student
 	keeper  *keeper
+}
+
+// Kept returns the epoch whose student was kept.
+func (r *Result) Kept() Epoch {
+	if r.Best > 0 {
+		return r.History[r.Best-1]
+	}
+	return r.History[len(r.History)-1]
 }
 
 // Save writes the student as the model folder path, the plan and the history of
@@ -34,9 +45,6 @@ func (r *Result) Save(path string) error {
 		return err
 	}
 	defer dir.Discard()
-	if err := r.student.Save(dir.Path()); err != nil {
-		return err
-	}
 	var plan bytes.Buffer
 	if err := r.Plan.Write(&plan); err != nil {
 		return err
@@ -53,6 +61,9 @@ func (r *Result) Save(path string) error {
 		return err
 	}
 	if err := durable.WriteFile(filepath.Join(dir.Path(), HistoryFile), append(history, '\n')); err != nil {
+		return err
+	}
+	if err := r.student.Save(dir.Path(), r); err != nil {
 		return err
 	}
 	if err := dir.Commit(); err != nil {

@@ -79,7 +79,7 @@ func (d *drawing) Do(i, _ int) {
 	if t.stage.train {
 		s.dropped = drop(s.dropped, t.plan.Optimiser.TokenDropout, ex.context.Len(), s.rng)
 		in.Dropped = s.dropped
-		in.Seed = s.rng.Uint64()
+		in.Seed = s.rng.Uint64() | 1 // never 0
 	}
 	t.stage.inputs[i] = in
 }

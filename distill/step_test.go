@@ -121,7 +121,7 @@ func BenchmarkStep(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				defer tr.team.Close()
+				defer tr.close()
 				batch := rand.New(rand.NewPCG(1, 1)).Perm(64)
 				b.ReportAllocs()
 				for b.Loop() {

@@ -17,8 +17,11 @@ type Student interface {
 	// Forward returns vectors that are valid until it is called again.
 	Forward(batch []Input) []sparse.Vector
 	Backward(gradients [][]float32)
-	// Save writes the student as a model folder's files into dir.
-	Save(dir string) error
+	// Close ends the student's goroutines. It can be saved still.
+	Close()
+	// Save writes the student as a model folder's files into dir; r is what its
+	// training ended with.
+	Save(dir string, r *Result) error
 }
 
 // Input is a turn's context as a student reads it.
@@ -26,12 +29,6 @@ type Input struct {
 	Context input.Context
 	Dropped []bool // [L] tokens hidden from the student in this step; nil for none
 	Seed    uint64 // of the student's own random numbers in this step; 0 for none
-}
-
-// newStudent returns the untrained student that the plan asks for. contexts are
-// those that it will be trained on.
-func newStudent(p Plan, reader *input.Reader, stats input.Statistics, contexts []input.Context, workers int) Student {
-	return newLexicalStudent(p, reader, stats, contexts, workers)
 }
 
 // lexicalStudent weighs the terms of the context.
@@ -82,7 +79,10 @@ func (s *lexicalStudent) Backward(gradients [][]float32) {
 	s.net.Backward(gradients, s.workers)
 }
 
-func (s *lexicalStudent) Save(dir string) error {
+// Close does nothing: the network has no goroutines of its own.
+func (s *lexicalStudent) Close() {}
+
+func (s *lexicalStudent) Save(dir string, _ *Result) error {
 	vocab := s.reader.Tokenizer().Vocabulary()
 	counts := model.Counts{Passages: s.stats.N(), Having: make([]int32, vocab.Len())}
 	for id := range counts.Having {

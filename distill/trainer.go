@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"parley/dialog"
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
@@ -41,6 +42,8 @@ type trainer struct {
 	workers  int
 	team     *f32.Team
 	reader   *input.Reader
+	read     func(dialog.Context) input.Context // as the student reads
+	notes    []string
 	passages Passages
 	sampler  Sampler
 	student  Student
@@ -69,7 +72,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer t.team.Close()
+	defer t.close()
 	keeper := newKeeper(o, t)
 	if err := keeper.restore(ctx); err != nil {
 		return nil, err
@@ -80,10 +83,26 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 		}
 	}
 	t.best.bring(t.student.Parameters())
-	return &Result{Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, student: t.student, keeper: keeper}, nil
+	return &Result{
+		Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, Notes: t.notes,
+		data: d.Name, student: t.student, keeper: keeper,
+	}, nil
 }
 
 func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, error) {
+	if plan.Student.Kind != StudentSplade {
+		return newTrainerFrom(ctx, d, plan, o, nil)
+	}
+	from, err := openOrigin(plan, d.Vocabulary)
+	if err != nil {
+		return nil, err
+	}
+	return newTrainerFrom(ctx, d, plan, o, from)
+}
+
+// newTrainerFrom returns a trainer whose student starts from a network, or, if
+// from is nil, from nothing.
+func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *origin) (*trainer, error) {
 	reader, err := input.NewReader(wordpiece.New(d.Vocabulary), plan.Context)
 	if err != nil {
 		return nil, err
@@ -99,15 +118,15 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 		sampler: newSampler(plan.Candidates, d.Passages.N()),
 		stage:   newStage(plan.Optimiser.Batch, max(1, o.Workers), d.Vocabulary.Len()),
 	}
+	t.read = reader.Context
+	if from != nil {
+		t.read, t.notes = from.read, from.notes
+	}
 	if t.training, t.held, err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
 		return nil, err
 	}
 	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(len(t.training))
-	contexts := make([]input.Context, len(t.training))
-	for i, ex := range t.training {
-		contexts[i] = ex.context
-	}
-	t.student = newStudent(plan, reader, d.Passages, contexts, t.workers)
+	t.student = t.newStudent(from)
 	t.adam = newAdam(t.student.Parameters(), plan.Optimiser.WeightDecay)
 	t.schedule = schedule{
 		rate: plan.Optimiser.LearningRate, warm: plan.Optimiser.WarmUp,
@@ -115,6 +134,24 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 	}
 	t.team = f32.NewTeam(t.workers)
 	return t, nil
+}
+
+// newStudent returns the untrained student that the plan asks for.
+func (t *trainer) newStudent(from *origin) Student {
+	if from != nil {
+		return newSpladeStudent(from, t.workers, t.plan.Student.Recompute)
+	}
+	contexts := make([]input.Context, len(t.training))
+	for i, ex := range t.training {
+		contexts[i] = ex.context
+	}
+	return newLexicalStudent(t.plan, t.reader, t.passages, contexts, t.workers)
+}
+
+// close ends the goroutines of the training, whose student can be saved still.
+func (t *trainer) close() {
+	t.team.Close()
+	t.student.Close()
 }
 
 func (t *trainer) stepsPerEpoch() int {

@@ -29,6 +29,7 @@ type training struct {
 	turns    []string
 	teachers []string
 	student  string
+	from     string
 	planFile string
 	exclude  string
 	seed     uint64
@@ -45,16 +46,19 @@ func newTrainCommand(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train --index INDEX --turns DIR[,DIR...] -o MODEL",
 		Short: "Distil a rewriter into a student query encoder",
-		Long: `Trains a student that reads a conversation and weighs its terms, so that it
-ranks the passages of the index as the teacher's rewrites rank them. It needs no
+		Long: `Trains a student that reads a conversation and weighs terms, so that it ranks
+the passages of the index as the teacher's rewrites rank them. It needs no
 judgements: every turn that has the teacher's rewrite is learned from, and the
 others are counted. Of several teachers, the mean of their vectors teaches.
 
-There are two students. features looks at no word, only at where and how often
+There are three students. features looks at no word, only at where and how often
 it was said and how rare it is: it trains in seconds and carries over to other
 collections. mlp also looks at each term and its neighbours: it is the better
 one on conversations like those that it was trained on. Both are made cheap to
-search with, see --df-l1. What a plan file can say is printed by --print-plan.
+search with, see --df-l1. splade is a transformer that starts from a checkpoint
+(--from), as a rule the one that encoded the index, and weighs any term of the
+vocabulary, said or not. The passages stay what the index holds: none is encoded
+again. What a plan file can say is printed by --print-plan.
 
 Some conversations are held out to choose the best epoch. Beside the weights,
 MODEL holds the resolved plan (plan.yaml) and the history of losses
@@ -62,7 +66,8 @@ MODEL holds the resolved plan (plan.yaml) and the history of losses
 same command from MODEL.checkpoint and ends with the same weights, bit for bit.`,
 		Example: `  parley train --index mine.index --turns data/mine -o student
   parley train --index mine.index --turns data/mine,data/more --teacher gpt,human --student mlp -o student
-  parley train --print-plan > plan.yaml
+  parley train --index mine.index --turns data/mine --student splade --from splade-checkpoint -o student
+  parley train --print-plan --student splade > plan.yaml
   parley train --index mine.index --turns data/mine --plan plan.yaml --exclude ids.txt -o student`,
 		Args: cobra.NoArgs,
 	}
@@ -70,11 +75,12 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 	flags.StringVar(&o.index, "index", "", "folder of the index whose passages teacher and student rank")
 	flags.StringSliceVar(&o.turns, "turns", nil, "folders of the collections whose conversations are trained on")
 	flags.StringSliceVar(&o.teachers, "teacher", nil, "rewriters to learn from: human, or names of the collection's rewrites (default human)")
-	flags.StringVar(&o.student, "student", "", "features or mlp (default features)")
+	flags.StringVar(&o.student, "student", "", "features, mlp or splade (default features)")
+	flags.StringVar(&o.from, "from", "", "folder of the checkpoint that a splade student starts from")
 	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
 	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
-	flags.IntVar(&o.epochs, "epochs", 0, "how often each turn is seen (default 6, more where turns are few)")
-	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search (default .1; 0 for none)")
+	flags.IntVar(&o.epochs, "epochs", 0, "how often each turn is seen (default 6, more where turns are few; splade: 5)")
+	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search (default .1, splade: 0; 0 for none)")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
 	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
@@ -97,6 +103,9 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 		}
 		if !cmd.Flags().Changed("checkpoint-every") {
 			o.every = 0 // as often as is cheap
+		}
+		if plan.Student.Kind == distill.StudentSplade && plan.Student.From == "" {
+			return usagef("a splade student starts from a checkpoint: name its folder with --from")
 		}
 		return o.run(cmd.Context(), io, plan)
 	}
@@ -125,6 +134,9 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 	if err := o.check(); err != nil {
 		return plan, err
 	}
+	if o.student != "" {
+		plan = distill.DefaultPlan(o.student)
+	}
 	if o.planFile != "" {
 		file, err := os.Open(o.planFile)
 		if err != nil {
@@ -137,6 +149,9 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 	}
 	if o.student != "" {
 		plan.Student.Kind = o.student
+	}
+	if o.from != "" {
+		plan.Student.From = o.from
 	}
 	if o.teachers != nil {
 		plan.Teacher.Rewriters = o.teachers
@@ -173,6 +188,7 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err != nil {
 		return err
 	}
+	data.Name = o.name()
 	options := distill.Options{
 		Workers: o.workers, Checkpoint: filepath.Clean(o.output) + ".checkpoint", CheckpointEvery: o.every,
 	}
@@ -191,8 +207,20 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err := result.Save(o.output); err != nil {
 		return err
 	}
+	for _, note := range result.Notes {
+		fmt.Fprintf(io.err, "%s: %s\n", plan.Student.From, note)
+	}
 	tellTraining(io, result)
 	return nil
+}
+
+// name says what is trained on.
+func (o *training) name() string {
+	var names []string
+	for _, dir := range o.turns {
+		names = append(names, filepath.Base(dir))
+	}
+	return fmt.Sprintf("Conversations of %s, and the passages of the index %s", strings.Join(names, ", "), filepath.Base(o.index))
 }
 
 // checkOutput tells that the folder path, known by the file marker, cannot be
@@ -292,10 +320,7 @@ func tellTraining(io streams, r *distill.Result) {
 		fmt.Fprintf(io.out, "; left out %d without a rewrite by the teacher and %d whose rewrite shares no term with history and passages", c.NoTeacher, c.Unreachable)
 	}
 	fmt.Fprintln(io.out)
-	kept := r.History[len(r.History)-1]
-	if r.Best > 0 {
-		kept = r.History[r.Best-1]
-	}
+	kept := r.Kept()
 	if v := kept.Validation; v != nil {
 		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out loss %.4f, L0 %.1f, FLOPS %.3f\n", kept.Epoch, len(r.History), v.Loss, v.L0, v.FLOPS)
 	}

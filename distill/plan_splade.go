@@ -1,0 +1,42 @@
+package distill
+
+import "parley/dialog"
+
+// defaultSplade is the published recipe (arXiv 2410.14609): AdamW at 2e-5 with 1 %
+// of warm-up and no weight decay, 20 turns a step with 16 candidates each,
+// temperature 1 on scores that an index keeps at their own scale.
+func defaultSplade() Plan {
+	return Plan{
+		Student:    StudentPlan{Kind: StudentSplade},
+		Context:    dialog.Budget{}.Resolved(),
+		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}},
+		Candidates: SamplerPlan{Teacher: 8, History: 4, Random: 4, Depth: 64},
+		Objective:  ObjectivePlan{KLD: 1, Temperature: 1, Ramp: .33},
+		Optimiser: OptimiserPlan{
+			Epochs: 5, Batch: 20, LearningRate: 2e-5, WarmUp: .01, Clip: 1, Dropout: .1,
+		},
+		Validation: .05,
+		Seed:       1,
+	}
+}
+
+// applies reports the first setting that cannot act on the plan's kind of
+// student.
+func (p Plan) applies() error {
+	s, o := p.Student, p.Optimiser
+	checks := []check{
+		{s.From == "", "student.from is for student.kind splade: the others start from nothing"},
+		{!s.Recompute, "student.recompute is for student.kind splade: the others keep next to nothing to compute again"},
+		{o.Dropout == 0, "optimiser.dropout is for student.kind splade: the others have optimiser.token_dropout"},
+	}
+	if s.Kind == StudentSplade {
+		checks = []check{
+			{s.Dim == 0 && s.Hidden == 0 && s.MinCount == 0, "student.dim, student.hidden and student.min_count are for student.kind mlp: the sizes of a splade student are those of its checkpoint"},
+			{!p.Teacher.Reachable, "teacher.reachable must be false for student.kind splade: it reaches all terms"},
+			{o.TokenDropout == 0, "optimiser.token_dropout must be 0 for student.kind splade: it has optimiser.dropout"},
+			{share(o.Dropout) && o.Dropout < 1, "optimiser.dropout must be at least 0 and below 1"},
+			{p.Context.Total > 2, "context.tokens must be at least 3 for student.kind splade, [CLS] and [SEP] among them: its checkpoint has a limit, too"},
+		}
+	}
+	return firstFailed(checks)
+}

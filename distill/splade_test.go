@@ -1,0 +1,231 @@
+package distill
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"parley/internal/bert"
+	"parley/internal/f32"
+	"parley/internal/input"
+	"parley/internal/wordpiece"
+	"parley/sparse"
+)
+
+// tinySplade returns a small transformer over the world's vocabulary, its
+// weights large enough that its vectors have some terms and its gradients can be
+// told from rounding.
+func tinySplade(vocabulary int, dropout float32) *bert.Network {
+	net := bert.New(bert.Config{
+		Vocabulary: vocabulary, Hidden: 8, Layers: 2, Heads: 2, Inner: 12, Positions: 64, Types: 2, Epsilon: 1e-12,
+		Activation: f32.GELU, HeadActivation: f32.GELU, Dropout: dropout, AttentionDropout: dropout,
+	}, 1)
+	rng := rand.New(rand.NewPCG(4, 2))
+	for _, p := range net.Parameters() {
+		for i := range p.Value {
+			p.Value[i] += float32(rng.NormFloat64() * .2)
+		}
+	}
+	return net
+}
+
+func spladePlan() Plan {
+	p := DefaultPlan(StudentSplade)
+	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 2, 16, 1e-3
+	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
+	p.Validation = .2
+	return p
+}
+
+// spladeTrainer returns a trainer of the tiny transformer.
+func spladeTrainer(t testing.TB, p Plan, o Options) *trainer {
+	t.Helper()
+	w := newWorld(t)
+	sequencer, err := input.NewSequencer(wordpiece.New(w.bm25.Vocabulary()), p.Context, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	net := tinySplade(w.bm25.Vocabulary().Len(), float32(p.Optimiser.Dropout))
+	tr, err := newTrainerFrom(context.Background(), w.data(), p, o, &origin{net: net, sequencer: sequencer})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(tr.close)
+	return tr
+}
+
+// TestSpladeStepGradient takes KLD, InfoNCE, L1 and the price of the query through the
+// whole step, dropout and parts of the batch included, to each tensor of a small
+// transformer, and compares the gradient with central differences along it and
+// by single numbers.
+func TestSpladeStepGradient(t *testing.T) {
+	p := spladePlan()
+	p.Objective.L1, p.Objective.DFL1, p.Objective.Ramp = .05, .1, 0
+	p.Objective.Temperature = 3
+	p.Optimiser.MicroBatch = 30
+	tr := spladeTrainer(t, p, Options{Workers: 2})
+	batch := []int{3, 40, 77, 12}
+	terms := append(p.terms(0), weighted{Term: InfoNCE{Temperature: 2}, weight: .7})
+	pass := func(backward bool) float64 {
+		tr.begin(tr.training, batch, true)
+		loss := 0.0
+		for from, to := 0, 0; from < len(batch); from = to {
+			to = tr.next(from)
+			b := tr.forward(from, to)
+			for i := range b.Turns {
+				b.Turns[i].Positive = i
+			}
+			tr.evaluate(b, terms, 0)
+			for _, l := range tr.stage.losses {
+				loss += l.Weight * l.Value
+			}
+			if backward {
+				tr.backward()
+			}
+		}
+		return loss
+	}
+	pass(true)
+	difference := func(param *f32.Parameter, direction []float32, h float32) float64 {
+		before := append([]float32{}, param.Value...)
+		move := func(h float32) float64 {
+			for i, d := range direction {
+				param.Value[i] = before[i] + h*d
+			}
+			defer copy(param.Value, before)
+			return pass(false)
+		}
+		return (move(h) - move(-h)) / (2 * float64(h))
+	}
+	for _, param := range tr.student.Parameters() {
+		norm := 0.0
+		for _, g := range param.Grad {
+			norm += float64(g) * float64(g)
+		}
+		norm = math.Sqrt(norm)
+		if strings.HasSuffix(param.Name, ".key.bias") && norm < 1e-6 {
+			continue // the softmax does not see a common shift
+		}
+		along := make([]float32, len(param.Grad))
+		for i, g := range param.Grad {
+			along[i] = g / float32(norm)
+		}
+		if got := difference(param, along, 2e-3); math.Abs(got-norm) > .02*norm+1e-3 {
+			t.Errorf("%s: the slope along the gradient is %v, its norm %v", param.Name, got, norm)
+		}
+	}
+}
+
+// TestSpladeStepAllocatesNothing runs the whole step, network and all.
+func TestSpladeStepAllocatesNothing(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		p := spladePlan()
+		p.Objective.DFL1 = .1
+		tr := spladeTrainer(t, p, Options{Workers: workers})
+		terms := p.terms(10)
+		batches := [][]int{{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11, 12, 13, 14, 15, 16}}
+		n := 0
+		step := func() {
+			if err := tr.step(batches[n%2], terms); err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		for range 4 {
+			step()
+		}
+		if got := testing.AllocsPerRun(20, step); got > 0 {
+			t.Errorf("%d workers: %v allocations in a step", workers, got)
+		}
+	}
+}
+
+// TestSpladeIsTheSameWithMoreWorkers trains with 1 and 3 goroutines, with and
+// without recomputation, and wants the same weights.
+func TestSpladeIsTheSameWithMoreWorkers(t *testing.T) {
+	trained := func(workers int, recompute bool) (*trainer, []float32) {
+		p := spladePlan()
+		p.Student.Recompute = recompute
+		tr := spladeTrainer(t, p, Options{Workers: workers})
+		for tr.epoch < p.Optimiser.Epochs {
+			if err := tr.runEpoch(context.Background(), nil, newKeeper(Options{}, tr)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var values []float32
+		for _, param := range tr.student.Parameters() {
+			values = append(values, param.Value...)
+		}
+		return tr, values
+	}
+	one, want := trained(1, false)
+	for _, recompute := range []bool{false, true} {
+		more, got := trained(3, recompute)
+		if !slices.Equal(got, want) || !reflect.DeepEqual(more.history, one.history) {
+			t.Errorf("three workers, recompute %v: other weights or losses than one", recompute)
+		}
+	}
+	if first, last := one.history[0].Validation.Loss, one.history[1].Validation.Loss; last >= first {
+		t.Errorf("held-out loss went from %v to %v", first, last)
+	}
+}
+
+// BenchmarkSpladeStep is the step of a student of 4 layers of 256 over a
+// vocabulary of BERT's size: 20 turns of 256 tokens, passages of 180 terms.
+// 256 candidates cost little more than 16.
+func BenchmarkSpladeStep(b *testing.B) {
+	const vocabulary, turns, length = 30522, 20, 256
+	rng := rand.New(rand.NewPCG(1, 1))
+	vector := func(n int) sparse.Vector {
+		weights := map[uint32]float32{}
+		for len(weights) < n {
+			weights[uint32(rng.IntN(vocabulary))] = rng.Float32() * 3
+		}
+		return sparse.FromMap(weights)
+	}
+	passages := memory{}
+	for range 5000 {
+		passages.vectors = append(passages.vectors, vector(180))
+	}
+	var examples []example
+	for range turns {
+		ex := example{teacher: vector(30)}
+		for range length {
+			ex.context.IDs = append(ex.context.IDs, uint32(rng.IntN(vocabulary)))
+		}
+		examples = append(examples, ex)
+	}
+	for _, candidates := range []int{16, 256} {
+		b.Run(fmt.Sprint(candidates), func(b *testing.B) {
+			p := DefaultPlan(StudentSplade)
+			p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
+			net := bert.New(bert.Config{
+				Vocabulary: vocabulary, Hidden: 256, Layers: 4, Heads: 4, Inner: 1024, Positions: length, Types: 2, Epsilon: 1e-12,
+				Activation: f32.GELU, HeadActivation: f32.GELU, Dropout: .1, AttentionDropout: .1,
+			}, 1)
+			const workers = 2
+			tr := &trainer{
+				plan: p, workers: workers, passages: passages, sampler: newSampler(p.Candidates, len(passages.vectors)),
+				stage: newStage(turns, workers, vocabulary), team: f32.NewTeam(workers), training: examples,
+				student: newSpladeStudent(&origin{net: net}, workers, false), adam: newAdam(net.Parameters(), 0), schedule: schedule{rate: 1e-5, steps: 1e6},
+			}
+			defer tr.close()
+			terms, batch := p.terms(10), rng.Perm(turns)
+			step := func() {
+				if err := tr.step(batch, terms); err != nil {
+					b.Fatal(err)
+				}
+			}
+			step() // buffers grow
+			b.ReportAllocs()
+			for b.Loop() {
+				step()
+			}
+		})
+	}
+}
