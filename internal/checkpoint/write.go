@@ -402,3 +402,36 @@ func writeJSON(dir, name string, value any) error {
 	}
 	return durable.WriteFile(filepath.Join(dir, name), append(text, '\n'))
 }
+
+// Writing returns what writes f again: in float32, in one file, and with the head
+// that was made up where there was none. Its parameters are f's own memory.
+func (f *Folder) Writing() (Writing, error) {
+	w := Writing{MostTerms: f.MostTerms}
+	var err error
+	if w.Passage, err = f.Passage.part(); err != nil || f.Query == f.Passage {
+		return w, err
+	}
+	query, err := f.Query.part()
+	w.Query = &query
+	return w, err
+}
+
+// part returns what writes s again.
+func (s *Side) part() (Part, error) {
+	p := Part{Config: s.Config, Vocabulary: s.Vocabulary, Static: s.Static}
+	if s.Static != nil {
+		if s.MaxQuery < math.MaxInt32 {
+			p.MaxQuery = s.MaxQuery
+		}
+		return p, nil
+	}
+	p.MaxQuery, p.MaxPassage = s.MaxQuery, s.MaxPassage
+	for _, t := range s.Config.Tensors() {
+		values, err := s.weights.F32(t.Name, t.Shape...)
+		if err != nil {
+			return p, err
+		}
+		p.Parameters = append(p.Parameters, &f32.Parameter{Name: t.Name, Shape: t.Shape, Value: values})
+	}
+	return p, nil
+}
