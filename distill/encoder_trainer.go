@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"parley/internal/bert"
 	"parley/internal/f32"
@@ -180,8 +181,8 @@ const lightened = 64
 func (t *encoderTrainer) lighten(ctx context.Context) error {
 	w := t.passage
 	w.reset()
-	for i := range min(len(t.pairs.pool), lightened) {
-		w.add(t.pairs.passages[t.pairs.pool[i*len(t.pairs.pool)/min(len(t.pairs.pool), lightened)]].ids, 0)
+	for _, number := range thinned(slices.Clone(t.pairs.pool), lightened) {
+		w.add(t.pairs.passages[number].ids, 0)
 	}
 	if err := w.lighten(ctx, t.plan.Encoder.StartTerms); err != nil {
 		return err

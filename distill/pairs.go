@@ -37,7 +37,7 @@ type PairsCounts struct {
 	Unscored      int `json:"unscored"`      // the run lacks a relevant passage; skipped where only the teacher's scores teach
 	NoNegatives   int `json:"no_negatives"`  // kept, though the run has no other passage
 	Training      int `json:"training"`      // trained on
-	Validation    int `json:"validation"`    // held out
+	Validation    int `json:"validation"`    // held out, and looked at after each epoch
 	Conversations int `json:"conversations"` // of those two kinds of turns
 	Passages      int `json:"passages"`      // all
 	Pseudo        int `json:"pseudo"`        // passages of which pseudo-queries are made
@@ -309,21 +309,27 @@ func (p *pairing) hold() {
 	if len(p.queries) == 0 {
 		p.holdPseudo()
 	}
-	for i := range min(len(p.all.pool), poolSize) { // from all over the corpus
-		p.all.pool[i] = p.all.pool[i*len(p.all.pool)/min(len(p.all.pool), poolSize)]
-	}
-	p.all.pool = p.all.pool[:min(len(p.all.pool), poolSize)]
+	p.all.pool, p.all.held = thinned(p.all.pool, poolSize), thinned(p.all.held, mostHeld)
 	c := &p.all.counts
 	c.Training, c.Validation, c.Conversations, c.Pseudo = len(p.all.training), len(p.all.held), conversations, len(p.all.pseudo)
 }
 
-// heldPseudo is how many pseudo-queries are held out at most where there are no
-// other queries.
-const heldPseudo = 1000
+// mostHeld is how many held-out queries are looked at at most: each is compared
+// with the passages of all.
+const mostHeld = 1000
+
+// thinned returns at most so many of s, from all over it.
+func thinned[T any](s []T, most int) []T {
+	n := min(len(s), most)
+	for i := range n {
+		s[i] = s[i*len(s)/n]
+	}
+	return s[:n]
+}
 
 // holdPseudo holds out pseudo-queries where there are no other queries.
 func (p *pairing) holdPseudo() {
-	n := min(int(p.plan.Validation*float64(len(p.all.pseudo))), heldPseudo)
+	n := min(int(p.plan.Validation*float64(len(p.all.pseudo))), mostHeld)
 	rng := rand.New(rand.NewPCG(0x7370616e, uint64(len(p.all.pseudo)))) // "span"
 	rng.Shuffle(len(p.all.pseudo), func(i, j int) { p.all.pseudo[i], p.all.pseudo[j] = p.all.pseudo[j], p.all.pseudo[i] })
 	for i, number := range p.all.pseudo[:n] {
