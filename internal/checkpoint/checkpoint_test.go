@@ -328,6 +328,7 @@ func TestRefuses(t *testing.T) {
 		{ConfigFile, "hidden_size", `16`, "has shape [11 8] where config.json makes it [11 16]: weights and configuration are of two models"},
 		{ConfigFile, "hidden_act", `"gelu_10"`, `hidden_act is "gelu_10": the activations that can be read are gelu, `},
 		{ConfigFile, "num_hidden_layers", `3`, "lacks the tensor bert.encoder.layer.2.attention.self.query.weight"},
+		{ConfigFile, "num_hidden_layers", `1000`, "too few for the 1000 layers of config.json"},
 		{ConfigFile, "num_hidden_layers", `1`, `has the tensor "bert.encoder.layer.1.attention.output.LayerNorm.bias", for which no bert has a use`},
 		{ConfigFile, "num_attention_heads", `3`, "no multiple of the 3 attention heads"},
 		{ConfigFile, "position_embedding_type", `"relative_key"`, "only absolute positions"},

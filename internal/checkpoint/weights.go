@@ -128,6 +128,9 @@ func newWeights(c *bert.Config, file *safetensors.File) (*weights, []string, err
 	if w.madeUp && c.Layers == 0 {
 		return nil, nil, fmt.Errorf("%s has neither layers nor a masked-LM head: there is nothing to encode with", file.Path())
 	}
+	if tensors := len(file.Names()); c.Layers > tensors { // before they are listed
+		return nil, nil, fmt.Errorf("%s has %d tensors, too few for the %d layers of %s", file.Path(), tensors, c.Layers, ConfigFile)
+	}
 	w.config = *c
 	return w, notes, w.check(f)
 }

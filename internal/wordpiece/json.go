@@ -3,6 +3,7 @@ package wordpiece
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -79,6 +80,9 @@ func (t *tokenizerJSON) check() error {
 		if part.has != part.want {
 			return fmt.Errorf("%s is %q and must be %q: only BERT's WordPiece tokenizers can be read", part.name, part.has, part.want)
 		}
+	}
+	if len(t.Model.Vocab) == 0 {
+		return errors.New("the model has no vocab: it must list the tokens that cover words")
 	}
 	for _, added := range t.AddedTokens {
 		if added.SingleWord || added.Normalized {

@@ -106,6 +106,7 @@ func TestReadTokenizerErrors(t *testing.T) {
 		{`"unk_token": "[UNK]"`, `"unk_token": "<unk>"`, `t: unk_token is "<unk>" and must be "[UNK]": only BERT's WordPiece tokenizers can be read`},
 		{`"a": 1`, `"a": 2`, `t: token "a" has the id 2: the ids of 2 tokens are 0 to 1`},
 		{`"a": 1`, `"a": 0`, `t: tokens "[UNK]" and "a" share the id 0: number them apart`},
+		{`"vocab"`, `"added_tokens": [{"id": 0, "content": "[UNK]"}], "v"`, `t: the model has no vocab: it must list the tokens that cover words`},
 		{`"[UNK]": 0`, `"": 0`, `t: token 0: empty token: write the token or remove the line`},
 		{`"[UNK]": 0`, `"b": 0`, `t: no token [UNK]: add it, for words that no other token covers`},
 		{`"version": "1.0"`, `"added_tokens": [{"id": 3, "content": "b"}]`, `t: added token "b" has the id 3, which is another's or leaves a gap: number it as the vocabulary does`},
