@@ -197,23 +197,28 @@ func (t *encoderTrainer) items() int {
 	return len(t.pairs.training) + len(t.pairs.pseudo)*t.plan.Pairs.Pseudo.Each
 }
 
-// stepsPerEpoch returns the steps of an epoch. A last batch of one query, which
-// could be told from nothing, is left out.
-func (t *encoderTrainer) stepsPerEpoch() int {
-	n, size := t.items(), t.plan.Optimiser.Batch
-	if n%size == 1 {
+// seen returns how many queries of an epoch are trained on. A last batch of one,
+// which could be told from nothing, is left out.
+func (t *encoderTrainer) seen() int {
+	n := t.items()
+	if n%t.plan.Optimiser.Batch == 1 {
 		n--
 	}
-	return (n + size - 1) / size
+	return n
+}
+
+func (t *encoderTrainer) stepsPerEpoch() int {
+	size := t.plan.Optimiser.Batch
+	return (t.seen() + size - 1) / size
 }
 
 // runEpoch trains to the end of the epoch under way and looks how well the
 // encoder does on the held-out queries.
 func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), keeper *keeper) error {
-	size, all := t.plan.Optimiser.Batch, t.items()
+	size, all := t.plan.Optimiser.Batch, t.seen()
 	var source rand.PCG
 	t.seed(&source, streamOrder, uint64(t.epoch))
-	order := rand.New(&source).Perm(all)
+	order := rand.New(&source).Perm(t.items())
 	for t.at < t.stepsPerEpoch() {
 		if err := ctx.Err(); err != nil {
 			return keeper.interrupted(err)
