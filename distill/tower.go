@@ -33,7 +33,7 @@ type tower struct {
 
 // looked is how many tokens go forward at once where none go back: vectors do not
 // depend on what else goes forward with them.
-const looked = 8192
+const looked = 2048
 
 func newTower(net *bert.Network, workers, bound int) *tower {
 	return &tower{net: net, tape: net.NewTape(workers, bert.TapeOptions{}), bound: bound}
