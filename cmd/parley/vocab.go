@@ -235,6 +235,13 @@ func indexVocabulary(path string) (*wordpiece.Vocabulary, error) {
 }
 
 func modelVocabulary(path string) (*wordpiece.Vocabulary, error) {
+	if model.IsSplade(path) {
+		checkpoints, err := model.OpenSplade(path, "")
+		if err != nil {
+			return nil, err
+		}
+		return checkpoints.Query.Vocabulary, checkpoints.Close()
+	}
 	folder, err := model.Open(path)
 	if err != nil {
 		return nil, err

@@ -317,6 +317,9 @@ func (c *Checkpoints) openPart(dir, name string, want map[string]string) (*part,
 // in those of its modules: settings, vocabularies and weights, but not the same
 // weights in the formats of other programs.
 func checkpointFiles(dir string) (files []string, err error) {
+	if dir, err = filepath.EvalSymlinks(dir); err != nil { // WalkDir does not enter a link
+		return nil, err
+	}
 	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
