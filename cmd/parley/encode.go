@@ -23,6 +23,7 @@ type encoding struct {
 	queries     string // the query mode; "": passages are encoded
 	shard       string
 	format      string
+	scale       float64 // of the weights in JSON lines; 0: as they are
 	side        sideFlags
 	workers     int
 	restart     bool
@@ -98,7 +99,7 @@ masked-language-model head, a model that Parley trained, or a BM25 encoder.
 
 FILE is in Parley's own format, which parley index --vectors reads, or with
 --format jsonl one JSON object a line, {"id": "p1", "vector": {"term": weight}},
-as other tools of the field read them. If FILE is a folder, the file in it is
+as other tools of the field read them (those that need whole numbers: --scale 100). If FILE is a folder, the file in it is
 named by what it holds.
 
 A run that was interrupted, even killed, is taken up by the same command from
@@ -108,7 +109,7 @@ index --vectors takes the files together. A file that is there already, whole
 and of the same encoder and texts, is left as it is.`,
 		Example: `  parley encode --collection data/mine --encoder splade -o mine.vectors
   parley encode --collection data/mine --encoder splade --shard 2/8 -o shards/
-  parley encode --collection data/mine --encoder splade --top-k 128 --format jsonl -o mine.jsonl
+  parley encode --collection data/mine --encoder splade --top-k 128 --format jsonl --scale 100 -o mine.jsonl
   parley encode --collection data/mine --encoder student --queries history -o queries.vectors`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -125,6 +126,7 @@ and of the same encoder and texts, is left as it is.`,
 	flags.StringVar(&o.queries, "queries", "", "encode turns: last, questions, history, rewrite or rewrite:NAME (default: encode passages)")
 	flags.StringVar(&o.shard, "shard", "", "encode a part only: i/n is the i-th of n")
 	flags.StringVar(&o.format, "format", formatBinary, "binary, or jsonl for other programs")
+	flags.Float64Var(&o.scale, "scale", 0, "jsonl: multiply weights by this and round to whole numbers, as impact indexes need (100 is usual)")
 	o.side.bind(cmd, "", "a text")
 	flags.IntVar(&o.workers, "workers", 0, "texts are encoded by so many at once; it changes no vector (default: one for each processor)")
 	flags.BoolVar(&o.restart, "restart", false, "drop what an interrupted run left")
@@ -156,6 +158,10 @@ func (o *encoding) check() (mode dialog.Mode, err error) {
 	switch {
 	case o.format != formatBinary && o.format != formatJSONL:
 		return mode, usagef("--format %s: use binary or jsonl", o.format)
+	case !(o.scale >= 0) || math.IsInf(o.scale, 0):
+		return mode, usagef("--scale %v: it must be positive", o.scale)
+	case o.scale > 0 && o.format != formatJSONL:
+		return mode, usagef("--scale is for --format jsonl: the binary format has the weights themselves")
 	case o.workers < 0:
 		return mode, usagef("--workers %d: it cannot be negative", o.workers)
 	case o.workers == 0:
@@ -193,7 +199,7 @@ func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error 
 		return err
 	}
 	defer file.Close()
-	if err := writeJSONL(ctx, output, file, enc.Vocabulary()); err != nil {
+	if err := writeJSONL(ctx, output, file, enc.Vocabulary(), o.scale); err != nil {
 		return err
 	}
 	return os.Remove(job.path)

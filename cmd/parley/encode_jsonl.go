@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"math"
 	"strconv"
 	"strings"
 
@@ -13,8 +14,9 @@ import (
 )
 
 // writeJSONL writes vectors as JSON lines, the terms in the order of their ids:
-// {"id": "p1", "vector": {"term": weight}}.
-func writeJSONL(ctx context.Context, path string, file *vectors.File, vocabulary *wordpiece.Vocabulary) error {
+// {"id": "p1", "vector": {"term": weight}}. Where scale is not 0, weights are
+// multiplied by it and rounded to whole numbers, and zeros are left out.
+func writeJSONL(ctx context.Context, path string, file *vectors.File, vocabulary *wordpiece.Vocabulary, scale float64) error {
 	to, err := durable.Create(path)
 	if err != nil {
 		return err
@@ -26,7 +28,7 @@ func writeJSONL(ctx context.Context, path string, file *vectors.File, vocabulary
 			err = ctx.Err()
 		}
 		if err == nil {
-			err = writeVector(out, r, quoted)
+			err = writeVector(out, r, quoted, scale)
 		}
 		if err != nil {
 			return err
@@ -39,17 +41,23 @@ func writeJSONL(ctx context.Context, path string, file *vectors.File, vocabulary
 }
 
 // writeVector writes a line.
-func writeVector(out *bufio.Writer, r vectors.Record, quoted []string) error {
+func writeVector(out *bufio.Writer, r vectors.Record, quoted []string, scale float64) error {
 	out.WriteString(`{"id":`)
 	out.WriteString(quote(r.ID))
 	out.WriteString(`,"vector":{`)
+	separator := ""
 	for i, term := range r.Vector.Terms {
-		if i > 0 {
-			out.WriteByte(',')
+		weight, bits := float64(r.Vector.Weights[i]), 32
+		if scale != 0 {
+			if weight, bits = math.Round(weight*scale), 64; weight == 0 {
+				continue
+			}
 		}
+		out.WriteString(separator)
 		out.WriteString(quoted[term])
 		out.WriteByte(':')
-		out.Write(strconv.AppendFloat(out.AvailableBuffer(), float64(r.Vector.Weights[i]), 'g', -1, 32))
+		out.Write(strconv.AppendFloat(out.AvailableBuffer(), weight, 'f', -1, bits))
+		separator = ","
 	}
 	_, err := out.WriteString("}}\n")
 	return err

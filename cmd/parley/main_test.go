@@ -36,7 +36,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("TINY", tiny)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitcode, "await": await, "damage": damage, "checkpoint": writeCheckpoint, "hub": startHub},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitcode, "await": await, "damage": damage, "checkpoint": testCheckpoint, "hub": startHub},
 	})
 }
 

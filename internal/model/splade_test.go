@@ -161,4 +161,3 @@ func FuzzParseSplade(f *testing.F) {
 		}
 	})
 }
-
