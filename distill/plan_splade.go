@@ -4,7 +4,8 @@ import "parley/dialog"
 
 // defaultSplade is the published recipe (arXiv 2410.14609): AdamW at 2e-5 with 1 %
 // of warm-up and no weight decay, 20 turns a step with 16 candidates each,
-// temperature 1 on scores that an index keeps at their own scale.
+// temperature 1 on scores that an index keeps at their own scale. At most 2048
+// tokens at once keep the activations of a BERT-base below 2 GB.
 func defaultSplade() Plan {
 	return Plan{
 		Student:    StudentPlan{Kind: StudentSplade},
@@ -13,7 +14,7 @@ func defaultSplade() Plan {
 		Candidates: SamplerPlan{Teacher: 8, History: 4, Random: 4, Depth: 64},
 		Objective:  ObjectivePlan{KLD: 1, Temperature: 1, Ramp: .33},
 		Optimiser: OptimiserPlan{
-			Epochs: 5, Batch: 20, LearningRate: 2e-5, WarmUp: .01, Clip: 1, Dropout: .1,
+			Epochs: 5, Batch: 20, LearningRate: 2e-5, WarmUp: .01, Clip: 1, Dropout: .1, MicroBatch: 2048,
 		},
 		Validation: .05,
 		Seed:       1,

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 
 	"parley/internal/durable"
-	"parley/internal/model"
 )
 
 // The files that stand beside the model in the folder of a training.
@@ -40,7 +39,7 @@ func (r *Result) Kept() Epoch {
 // Save writes the student as the model folder path, the plan and the history of
 // losses beside it, and removes the training's checkpoint.
 func (r *Result) Save(path string) error {
-	dir, err := durable.CreateDir(path, model.ConfigFile)
+	dir, err := durable.CreateDir(path, PlanFile)
 	if err != nil {
 		return err
 	}

@@ -175,57 +175,98 @@ func TestSpladeIsTheSameWithMoreWorkers(t *testing.T) {
 	}
 }
 
-// BenchmarkSpladeStep is the step of a student of 4 layers of 256 over a
-// vocabulary of BERT's size: 20 turns of 256 tokens, passages of 180 terms.
-// 256 candidates cost little more than 16.
-func BenchmarkSpladeStep(b *testing.B) {
-	const vocabulary, turns, length = 30522, 20, 256
+// benchTrainer returns a trainer of n turns of 256 tokens with so many
+// candidates each, over a vocabulary of BERT's size and passages of 180 terms.
+func benchTrainer(n, candidates int, student func(vocabulary int) Student) *trainer {
+	const vocabulary, workers = 30522, 2
 	rng := rand.New(rand.NewPCG(1, 1))
-	vector := func(n int) sparse.Vector {
-		weights := map[uint32]float32{}
-		for len(weights) < n {
-			weights[uint32(rng.IntN(vocabulary))] = rng.Float32() * 3
-		}
-		return sparse.FromMap(weights)
-	}
 	passages := memory{}
 	for range 5000 {
-		passages.vectors = append(passages.vectors, vector(180))
+		passages.vectors = append(passages.vectors, randomVector(rng, vocabulary, 180))
 	}
-	var examples []example
-	for range turns {
-		ex := example{teacher: vector(30)}
-		for range length {
+	p := DefaultPlan(StudentSplade)
+	p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
+	t := &trainer{
+		plan: p, workers: workers, passages: passages, sampler: newSampler(p.Candidates, len(passages.vectors)),
+		stage: newStage(n, workers, vocabulary), team: f32.NewTeam(workers), student: student(vocabulary), schedule: schedule{rate: 1e-5, steps: 1e6},
+	}
+	for range n {
+		ex := example{teacher: randomVector(rng, vocabulary, 30)}
+		for range 256 {
 			ex.context.IDs = append(ex.context.IDs, uint32(rng.IntN(vocabulary)))
 		}
-		examples = append(examples, ex)
+		t.training = append(t.training, ex)
 	}
+	t.adam = newAdam(t.student.Parameters(), 0)
+	return t
+}
+
+func randomVector(rng *rand.Rand, vocabulary, terms int) sparse.Vector {
+	weights := map[uint32]float32{}
+	for len(weights) < terms {
+		weights[uint32(rng.IntN(vocabulary))] = rng.Float32() * 3
+	}
+	return sparse.FromMap(weights)
+}
+
+// benchSteps measures steps over all turns once buffers have grown.
+func benchSteps(b *testing.B, t *trainer) {
+	defer t.close()
+	terms, batch := t.plan.terms(10), rand.New(rand.NewPCG(1, 1)).Perm(len(t.training))
+	step := func() {
+		if err := t.step(batch, terms); err != nil {
+			b.Fatal(err)
+		}
+	}
+	step()
+	b.ReportAllocs()
+	for b.Loop() {
+		step()
+	}
+}
+
+// BenchmarkSpladeStep is the step of a student of 4 layers of 256: 20 turns.
+// BenchmarkCandidates tells what of it candidates cost.
+func BenchmarkSpladeStep(b *testing.B) {
 	for _, candidates := range []int{16, 256} {
 		b.Run(fmt.Sprint(candidates), func(b *testing.B) {
-			p := DefaultPlan(StudentSplade)
-			p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
-			net := bert.New(bert.Config{
-				Vocabulary: vocabulary, Hidden: 256, Layers: 4, Heads: 4, Inner: 1024, Positions: length, Types: 2, Epsilon: 1e-12,
-				Activation: f32.GELU, HeadActivation: f32.GELU, Dropout: .1, AttentionDropout: .1,
-			}, 1)
-			const workers = 2
-			tr := &trainer{
-				plan: p, workers: workers, passages: passages, sampler: newSampler(p.Candidates, len(passages.vectors)),
-				stage: newStage(turns, workers, vocabulary), team: f32.NewTeam(workers), training: examples,
-				student: newSpladeStudent(&origin{net: net}, workers, false), adam: newAdam(net.Parameters(), 0), schedule: schedule{rate: 1e-5, steps: 1e6},
-			}
-			defer tr.close()
-			terms, batch := p.terms(10), rng.Perm(turns)
-			step := func() {
-				if err := tr.step(batch, terms); err != nil {
-					b.Fatal(err)
-				}
-			}
-			step() // buffers grow
-			b.ReportAllocs()
-			for b.Loop() {
-				step()
-			}
+			benchSteps(b, benchTrainer(20, candidates, func(vocabulary int) Student {
+				net := bert.New(bert.Config{
+					Vocabulary: vocabulary, Hidden: 256, Layers: 4, Heads: 4, Inner: 1024, Positions: 256, Types: 2, Epsilon: 1e-12,
+					Activation: f32.GELU, HeadActivation: f32.GELU, Dropout: .1, AttentionDropout: .1,
+				}, 1)
+				return newSpladeStudent(&origin{net: net}, 2, false)
+			}))
 		})
 	}
 }
+
+// BenchmarkCandidates is a step without the network: candidates drawn, scored by
+// student and teacher, and the gradient by the weights of the student's vectors,
+// of 300 terms each, for 20 turns.
+func BenchmarkCandidates(b *testing.B) {
+	for _, candidates := range []int{16, 256} {
+		b.Run(fmt.Sprint(candidates), func(b *testing.B) {
+			benchSteps(b, benchTrainer(20, candidates, func(vocabulary int) Student {
+				s := &fixedStudent{parameter: f32.NewParameter("p", 1)}
+				rng := rand.New(rand.NewPCG(2, 2))
+				for range 20 {
+					s.vectors = append(s.vectors, randomVector(rng, vocabulary, 300))
+				}
+				return s
+			}))
+		})
+	}
+}
+
+// fixedStudent gives vectors that do not learn.
+type fixedStudent struct {
+	parameter *f32.Parameter
+	vectors   []sparse.Vector
+}
+
+func (s *fixedStudent) Parameters() []*f32.Parameter          { return []*f32.Parameter{s.parameter} }
+func (s *fixedStudent) Forward(batch []Input) []sparse.Vector { return s.vectors[:len(batch)] }
+func (s *fixedStudent) Backward([][]float32)                  {}
+func (s *fixedStudent) Close()                                {}
+func (s *fixedStudent) Save(string, *Result) error            { return nil }

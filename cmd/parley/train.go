@@ -18,7 +18,6 @@ import (
 	"parley/distill"
 	"parley/index"
 	"parley/internal/durable"
-	"parley/internal/model"
 	"parley/search"
 	"parley/sparse"
 )
@@ -172,7 +171,7 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 }
 
 func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error {
-	if err := checkOutput(o.output, model.ConfigFile); err != nil {
+	if err := checkOutput(o.output, distill.PlanFile); err != nil {
 		return err
 	}
 	ix, err := index.Open(o.index)
