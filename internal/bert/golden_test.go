@@ -110,7 +110,8 @@ func (r reference) compare(name string, x []float32, shape ...int) {
 }
 
 // TestAgainstTransformers compares networks with what transformers and PyTorch
-// made of the same weights; testdata/golden.py wrote it down.
+// made of the same weights, with every set of kernels that this machine has;
+// testdata/golden.py wrote it down.
 func TestAgainstTransformers(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(*goldens, "golden.json"))
 	if err != nil {
@@ -120,15 +121,26 @@ func TestAgainstTransformers(t *testing.T) {
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	for name, g := range cases {
-		t.Run(name, func(t *testing.T) {
-			file, err := safetensors.Open(filepath.Join(*goldens, name+".safetensors"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer file.Close()
-			againstReference(reference{t, file}, g.config())
-		})
+	kernels, inUse := f32.Kernels()
+	defer use(t, inUse)
+	for _, set := range kernels {
+		use(t, set)
+		for name, g := range cases {
+			t.Run(set+"/"+name, func(t *testing.T) {
+				file, err := safetensors.Open(filepath.Join(*goldens, name+".safetensors"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer file.Close()
+				againstReference(reference{t, file}, g.config())
+			})
+		}
+	}
+}
+
+func use(t *testing.T, kernels string) {
+	if err := f32.Use(kernels); err != nil {
+		t.Fatal(err)
 	}
 }
 
