@@ -24,15 +24,23 @@ func (d dropout) none() bool { return d.threshold == 0 }
 // apply drops elements of row by the mask of key; for a gradient it is the same
 // function.
 func (d dropout) apply(row []float32, key uint64) {
-	word := uint64(0)
-	for i := range row {
-		if i%4 == 0 {
-			word = mix(key + uint64(i))
-		}
-		kept := (word&(lots-1) - d.threshold) >> 63
-		row[i] *= d.factor[1-kept]
+	i := 0
+	for ; i+4 <= len(row); i += 4 {
+		word, x := mix(key+uint64(i)), (*[4]float32)(row[i:])
+		x[0] *= d.lot(word)
+		x[1] *= d.lot(word >> 16)
+		x[2] *= d.lot(word >> 32)
+		x[3] *= d.lot(word >> 48)
+	}
+	for word := mix(key + uint64(i)); i < len(row); i++ {
+		row[i] *= d.lot(word)
 		word >>= 16
 	}
+}
+
+// lot returns the factor that the lowest 16 bits of word draw.
+func (d dropout) lot(word uint64) float32 {
+	return d.factor[(d.threshold-1-word&(lots-1))>>63]
 }
 
 // Sites of dropout within a layer; the embeddings are a layer before the first.
