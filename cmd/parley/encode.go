@@ -186,23 +186,20 @@ func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error 
 		workers: o.workers, restart: o.restart, path: o.file(texts.of),
 	}
 	if o.format == formatBinary {
-		file, err := job.run(ctx, io)
-		if err != nil {
-			return err
-		}
-		return file.Close()
+		return job.file(ctx, io)
 	}
 	output := job.path
 	job.path += ".vectors"
-	file, err := job.run(ctx, io)
+	w, err := job.run(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := writeJSONL(ctx, output, file, enc.Vocabulary(), o.scale); err != nil {
+	defer w.Close()
+	if err := writeJSONL(ctx, output, w.All(), enc.Vocabulary(), o.scale); err != nil {
 		return err
 	}
-	return os.Remove(job.path)
+	w.Discard()
+	return nil
 }
 
 // file returns the path of the output: in a folder, a name that tells what the

@@ -75,48 +75,52 @@ type encodingJob struct {
 	path    string
 }
 
-// run writes the file, or goes on with what an interrupted run left of it, or
-// finds it whole. It returns the file open.
-func (j encodingJob) run(ctx context.Context, io streams) (*vectors.File, error) {
+// file writes the file, unless it is there, whole and of these texts.
+func (j encodingJob) file(ctx context.Context, io streams) error {
+	if !j.restart && j.found() {
+		fmt.Fprintf(io.err, "%s is there, whole and of the same encoder and texts\n", j.path)
+		return nil
+	}
+	w, err := j.run(ctx, io)
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	return w.Commit()
+}
+
+// run encodes the texts, going on with what an interrupted run left. What it
+// returns has all of them: to be committed, or read and discarded.
+func (j encodingJob) run(ctx context.Context, io streams) (*vectors.Writer, error) {
 	if j.restart {
 		if err := os.Remove(j.path + durable.PartialSuffix); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-	} else if file, err := j.find(io); file != nil || err != nil {
-		return file, err
 	}
 	w, err := vectors.Create(j.path, j.header)
 	if err != nil {
 		return nil, err
 	}
-	defer w.Close()
 	if err := j.write(ctx, io, w); err != nil {
+		w.Close()
 		return nil, err
 	}
-	if err := w.Commit(); err != nil {
-		return nil, err
-	}
-	return vectors.Open(j.path)
+	return w, nil
 }
 
-// find returns the file where it is there, whole and of these texts, and nil
-// where it has to be written.
-func (j encodingJob) find(io streams) (*vectors.File, error) {
-	info, err := os.Stat(j.path)
-	if err != nil || !info.Mode().IsRegular() {
-		return nil, nil
-	}
+// found tells whether the file is there, whole and of these texts.
+func (j encodingJob) found() bool {
 	file, err := vectors.OpenWhole(j.path, j.header)
 	if file == nil || err != nil {
-		return nil, nil // it will be replaced
+		return false // it will be replaced
 	}
+	defer file.Close()
 	for _, err := range matched(j.mine(), file.All(), j.path) {
 		if err != nil {
-			return nil, file.Close()
+			return false
 		}
 	}
-	fmt.Fprintf(io.err, "%s is there, whole and of the same encoder and texts\n", j.path)
-	return file, nil
+	return true
 }
 
 // mine yields the texts of the file.
@@ -148,7 +152,7 @@ func (j encodingJob) write(ctx context.Context, io streams, w *vectors.Writer) e
 	p := io.progress("encode", int64(j.header.Count-kept), j.texts.unit)
 	defer p.Done()
 	left := func(yield func(text, error) bool) {
-		rest := behind(j.mine(), w.Kept(kept), kept, j.path+durable.PartialSuffix)
+		rest := behind(j.mine(), w.Kept(kept), kept, w.Partial())
 		for t, err := range rest {
 			if interrupted := ctx.Err(); err == nil && interrupted != nil {
 				err = interrupted

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"iter"
 	"math"
 	"strconv"
 	"strings"
@@ -16,14 +17,14 @@ import (
 // writeJSONL writes vectors as JSON lines, the terms in the order of their ids:
 // {"id": "p1", "vector": {"term": weight}}. Where scale is not 0, weights are
 // multiplied by it and rounded to whole numbers, and zeros are left out.
-func writeJSONL(ctx context.Context, path string, file *vectors.File, vocabulary *wordpiece.Vocabulary, scale float64) error {
+func writeJSONL(ctx context.Context, path string, records iter.Seq2[vectors.Record, error], vocabulary *wordpiece.Vocabulary, scale float64) error {
 	to, err := durable.Create(path)
 	if err != nil {
 		return err
 	}
 	defer to.Discard()
 	out, quoted := bufio.NewWriterSize(to, 1<<16), quoteTokens(vocabulary)
-	for r, err := range file.All() {
+	for r, err := range records {
 		if err == nil {
 			err = ctx.Err()
 		}

@@ -55,11 +55,11 @@ indexes work together only over the same vocabulary.
 
 --encoder MODEL names the folder of a model instead, such as a SPLADE checkpoint
 in Hugging Face's layout, or an index, whose encoder is taken. Vectors go to
-INDEX.vectors as they come: a run that was interrupted, even killed, is taken up
-by the same command. Where parley encode made them before, --vectors names their
-files, or a folder with them, and nothing is encoded. How queries are encoded is
-a part of the index too: --query-encoder idf weighs their terms by rareness alone,
-so that no network runs when searching.`,
+INDEX.vectors.partial as they come: a run that was interrupted, even killed, is
+taken up from there by the same command. Where parley encode made them before,
+--vectors names their files, or a folder with them, and nothing is encoded. How
+queries are encoded is a part of the index too: --query-encoder idf weighs their
+terms by rareness alone, so that no network runs when searching.`,
 		Example: `  parley index --collection data/mine -o mine.index
   parley index --collection data/mine,data/more --vocab vocab.txt -o both.index
   parley index --collection data/new --vocab mine.index -o new.index

@@ -46,15 +46,16 @@ func (o *indexing) runModel(ctx context.Context, io streams) error {
 		texts: texts, header: texts.header(enc, enc.PassageIdentity(), part{1, 1}), encode: passageEncode(enc),
 		workers: o.workers, restart: o.restart, path: filepath.Clean(o.output) + ".vectors",
 	}
-	file, err := job.run(ctx, io)
+	w, err := job.run(ctx, io)
 	if err != nil {
 		return err
 	}
-	defer file.Close()
-	if err := o.build(io, enc, texts, file.All(), file.Path()); err != nil {
+	defer w.Close()
+	if err := o.build(io, enc, texts, w.All(), w.Partial()); err != nil {
 		return err
 	}
-	return os.Remove(file.Path())
+	w.Discard()
+	return nil
 }
 
 // openModel opens the encoder for passages in a model folder or an index.

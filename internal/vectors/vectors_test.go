@@ -215,6 +215,37 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestAll reads the records of a file that is not committed, those that were kept
+// and those added.
+func TestAll(t *testing.T) {
+	const n = 2*blockRecords + 3
+	records, path := made(n, 40), filepath.Join(t.TempDir(), "vectors")
+	first := mustCreate(t, path, header(n, 40))
+	mustAdd(t, first, records[:blockRecords+9])
+	for _, err := range first.All() {
+		if err == nil || !strings.Contains(err.Error(), "announced") {
+			t.Fatalf("an unfinished file is read: %v", err)
+		}
+	}
+	first.Close()
+	second := mustCreate(t, path, header(n, 40))
+	mustAdd(t, second, records[second.N():])
+	i := 0
+	for r, err := range second.All() {
+		if err != nil || cmp.Diff(records[i], r) != "" {
+			t.Fatalf("record %d is %v (%v)", i, r, err)
+		}
+		i++
+	}
+	if i != n {
+		t.Errorf("%d records of %d", i, n)
+	}
+	second.Discard()
+	if _, err := os.Stat(second.Partial()); err == nil {
+		t.Error("discarded, and still there")
+	}
+}
+
 func TestResumeOfOtherVectors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vectors")
 	w := mustCreate(t, path, header(5, 40))

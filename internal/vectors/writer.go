@@ -82,6 +82,25 @@ func (w *Writer) N() int { return w.n }
 // Kept yields the first n records, which an interrupted writer left.
 func (w *Writer) Kept(n int) iter.Seq2[Record, error] { return w.kept.records(n) }
 
+// All yields the records, once all that the header announces are there. It is for
+// those who need no file of them: they drop it by Discard.
+func (w *Writer) All() iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		if err := w.complete(); err != nil {
+			yield(Record{}, err)
+			return
+		}
+		size, err := w.to.Size()
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		whole := *w.kept
+		whole.size = size
+		whole.All()(yield)
+	}
+}
+
 // Add adds a record, which is copied.
 func (w *Writer) Add(r Record) error {
 	if w.err != nil {
@@ -112,14 +131,22 @@ func (w *Writer) flush() {
 
 // Commit completes the file and gives it its name.
 func (w *Writer) Commit() error {
-	if w.err != nil {
-		return w.err
-	}
-	if w.n != w.header.Count {
-		return fmt.Errorf("cannot write %s: it has %d vectors of the %d announced", w.path, w.n, w.header.Count)
+	if err := w.complete(); err != nil {
+		return err
 	}
 	return w.to.Commit()
 }
+
+// complete tells what is missing.
+func (w *Writer) complete() error {
+	if w.err == nil && w.n != w.header.Count {
+		return fmt.Errorf("cannot write %s: it has %d vectors of the %d announced", w.path, w.n, w.header.Count)
+	}
+	return w.err
+}
+
+// Partial returns the path at which the file grows.
+func (w *Writer) Partial() string { return w.to.Partial() }
 
 // Close leaves what was written for later, unless it was committed. It may be
 // deferred.
