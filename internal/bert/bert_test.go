@@ -139,6 +139,28 @@ func TestForwardIsTheTwins(t *testing.T) {
 	})
 }
 
+// TestInnerStatesMayGoByParts: a layer gives the same, and leaves the same for
+// the way back, when its inner states do not fit at once.
+func TestInnerStatesMayGoByParts(t *testing.T) {
+	c, b := medium(configs()["bert"])
+	tape := lively(c, 2).NewTape(2, TapeOptions{})
+	defer tape.Close()
+	tape.Forward(b, forms(b)["dropout"])
+	run := func(rows int) ([]float32, []moments) {
+		var k kept
+		a := k.of(c, f32.NewView(tape.inputs[0], len(b.IDs), c.Hidden))
+		a.inner = a.inner.Sub(0, rows, 0, c.Inner)
+		var output buffer
+		tape.forwardLayer(0, &a, a.inner, output.view(len(b.IDs), c.Hidden))
+		return output, a.outerMoments
+	}
+	whole, wholeMoments := run(len(b.IDs))
+	parts, partsMoments := run(100)
+	if !slices.Equal(whole, tape.inputs[1]) || !slices.Equal(parts, whole) || !slices.Equal(partsMoments, wholeMoments) {
+		t.Error("inner states by parts give another output")
+	}
+}
+
 // lossWeights returns the gradient of a linear loss by every weight.
 func lossWeights(c Config, sequences int) [][]float64 {
 	rng := rand.New(rand.NewPCG(9, 9))
