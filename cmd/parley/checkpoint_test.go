@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -17,13 +18,17 @@ import (
 
 // testCheckpoint DIR VOCAB SEED [LAYERS] is the command checkpoint of the scripts:
 // it writes a folder as transformers keeps a small BERT with a masked-LM head, of
-// random weights, over the tokens of VOCAB.
+// random weights, or all as large as can be where SEED is huge, over the tokens of VOCAB.
 func testCheckpoint(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 || len(args) > 4 {
 		ts.Fatalf("usage: checkpoint DIR VOCAB SEED [LAYERS]")
 	}
-	seed, err := strconv.ParseUint(args[2], 10, 64)
-	ts.Check(err)
+	var seed uint64
+	var err error
+	if args[2] != "huge" {
+		seed, err = strconv.ParseUint(args[2], 10, 64)
+		ts.Check(err)
+	}
 	layers := 1
 	if len(args) == 4 {
 		layers, err = strconv.Atoi(args[3])
@@ -32,8 +37,8 @@ func testCheckpoint(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(writeCheckpoint(ts.MkAbs(args[0]), ts.ReadFile(args[1]), seed, layers))
 }
 
-// writeCheckpoint writes the folder of a small BERT of random weights over a
-// vocabulary, the content of a vocab.txt.
+// writeCheckpoint writes the folder of a small BERT of random weights, too large where
+// the seed is 0, over a vocabulary, the content of a vocab.txt.
 func writeCheckpoint(dir, vocabulary string, seed uint64, layers int) error {
 	c := bert.Config{
 		Family: bert.BERT, Vocabulary: strings.Count(vocabulary, "\n"), Hidden: 16, Layers: layers, Heads: 2, Inner: 24, Positions: 64, Types: 2,
@@ -47,6 +52,9 @@ func writeCheckpoint(dir, vocabulary string, seed uint64, layers int) error {
 	for _, p := range bert.New(c, seed).Parameters() {
 		for i := range p.Value {
 			p.Value[i] += float32(rng.NormFloat64() * .3)
+			if seed == 0 {
+				p.Value[i] = math.MaxFloat32
+			}
 		}
 		tensors = append(tensors, safetensors.Tensor{Name: p.Name, Shape: p.Shape, F32: p.Value})
 	}

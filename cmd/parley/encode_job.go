@@ -174,6 +174,9 @@ func (j encodingJob) write(ctx context.Context, io streams, w *vectors.Writer) e
 			return err
 		}
 		for _, r := range records {
+			if err := r.Vector.Validate(j.header.Vocabulary); err != nil {
+				return fmt.Errorf("the model makes no vector of %q: %w; train it again, or take another", r.ID, err)
+			}
 			if err := w.Add(r); err != nil {
 				return err
 			}

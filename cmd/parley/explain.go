@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -139,14 +138,10 @@ func (o *explaining) searched() string {
 
 // open opens the encoder, for the index if there is one.
 func (o *explaining) open(ix *index.Index, stats encoder.Statistics) (encoder.Encoder, error) {
-	dir := o.encoder
-	if isIndex(dir) {
-		dir = filepath.Join(dir, index.EncoderDir)
-	}
 	if ix == nil {
-		return encoder.Open(dir, stats)
+		return encoder.Open(o.encoder, stats)
 	}
-	return openEncoder(dir, ix)
+	return openEncoder(o.encoder, ix)
 }
 
 // context returns the question, or the turn's context.

@@ -60,22 +60,16 @@ func (o *indexing) runModel(ctx context.Context, io streams) error {
 
 // openModel opens the encoder for passages in a model folder or an index.
 func (o *indexing) openModel() (encoder.PassageEncoder, error) {
-	dir := o.encoder
-	if isIndex(dir) {
-		dir = filepath.Join(dir, index.EncoderDir)
-	}
-	queries := o.queries
-	if isIndex(queries) {
-		queries = filepath.Join(queries, index.EncoderDir)
-	}
-	return encoder.OpenPassages(dir, encoder.Options{Passage: o.side.side(), Query: o.querySide.side(), Queries: queries})
+	return encoder.OpenPassages(encoderFolder(o.encoder), encoder.Options{
+		Passage: o.side.side(), Query: o.querySide.side(), Queries: encoderFolder(o.queries),
+	})
 }
 
 // build writes the index of the texts with the vectors of a file, or of several,
 // that go by the given name.
 func (o *indexing) build(io streams, enc encoder.PassageEncoder, texts texts, records iter.Seq2[vectors.Record, error], name string) error {
 	b, err := index.Create(o.output, index.Options{
-		Vocabulary: enc.Vocabulary().Len(), Fingerprint: enc.Vocabulary().Fingerprint(), Encoder: enc.Describe(),
+		Vocabulary: enc.Vocabulary().Len(), Fingerprint: enc.Vocabulary().Fingerprint(), Encoder: o.describe(enc),
 	})
 	if err != nil {
 		return err
@@ -96,6 +90,17 @@ func (o *indexing) build(io streams, enc encoder.PassageEncoder, texts texts, re
 		p.Add(1)
 	}
 	return b.Commit()
+}
+
+// describe says what encodes passages and, where that was chosen, queries.
+func (o *indexing) describe(enc encoder.PassageEncoder) string {
+	switch o.queries {
+	case "":
+		return enc.Describe()
+	case encoder.IDF:
+		return enc.Describe() + ", queries by idf"
+	}
+	return enc.Describe() + ", queries by another model"
 }
 
 // shards are files that together hold the vectors of all passages.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -63,7 +64,7 @@ terms, in the mean), p50_us, p95_us and p99_us.`,
 	flags.StringVar(&o.index, "index", "", "folder of the index")
 	flags.StringVar(&o.collection, "collection", "", "folder of the collection whose turns are searched")
 	flags.StringVar(&o.mode, "query", "", "query mode: last, questions, history, rewrite or rewrite:NAME (default history with --encoder)")
-	flags.StringVar(&o.encoder, "encoder", "", "folder of a trained model that encodes the queries (default: what encoded the index)")
+	flags.StringVar(&o.encoder, "encoder", "", "folder of a model, or of an index, that encodes the queries (default: what encoded the index)")
 	flags.StringVar(&o.turns, "turns", "", "judged or all turns (default judged, where there are judgements)")
 	flags.IntVar(&o.k, "k", 1000, "passages to return for each turn")
 	flags.IntVar(&o.workers, "workers", 0, "turns are searched by so many at once (default: one for each processor)")
@@ -126,13 +127,23 @@ func (o *searching) run(ctx context.Context, io streams) error {
 	return o.write(ctx, io, ix, enc, asked)
 }
 
-// openEncoder opens the model folder dir, or the encoder of the index where dir
-// is empty, and makes sure that it speaks the language of the index.
+// encoderFolder returns the model folder that is meant by dir: the encoder's, if
+// dir is an index.
+func encoderFolder(dir string) string {
+	if isIndex(dir) {
+		return filepath.Join(dir, index.EncoderDir)
+	}
+	return dir
+}
+
+// openEncoder opens the model folder or the encoder of the index dir, or that of
+// ix where dir is empty, and makes sure that it speaks the language of ix.
 func openEncoder(dir string, ix *index.Index) (encoder.Encoder, error) {
 	own := dir == ""
 	if own {
 		dir = ix.EncoderPath()
 	}
+	dir = encoderFolder(dir)
 	enc, err := encoder.Open(dir, ix)
 	switch {
 	case err != nil:
