@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"parley/internal/bert"
 	"parley/internal/mapping"
@@ -52,6 +53,8 @@ type Folder struct {
 	// MostTerms is how many of a vector's terms are kept, the heaviest; 0: all.
 	MostTerms int
 	Notes     []string // what had to be assumed, a sentence each
+
+	files []string // of the modules, that were read
 }
 
 // Side is an encoder of queries or of passages.
@@ -72,6 +75,7 @@ type Side struct {
 
 	weights *weights
 	notes   []string
+	files   []string // that were read or mapped
 }
 
 // Is tells whether the folder dir is of the kind that Open reads, whole or not:
@@ -128,6 +132,24 @@ func (s *Side) Tensors() []safetensors.Info {
 		return nil
 	}
 	return s.weights.file.Tensors()
+}
+
+// Files returns the paths of the files that were read or mapped, slashed, relative
+// to the folder, sorted.
+func (f *Folder) Files() []string {
+	files := slices.Concat(f.files, f.Passage.files, f.Query.files)
+	for i, path := range files {
+		if relative, err := filepath.Rel(f.Path, path); err == nil {
+			files[i] = filepath.ToSlash(relative)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// present returns those of the paths that are files.
+func present(paths ...string) []string {
+	return slices.DeleteFunc(paths, func(path string) bool { return !isFile(path) })
 }
 
 // readFile returns the content of the file at path, which must be a regular one.

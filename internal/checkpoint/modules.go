@@ -34,12 +34,14 @@ func (f *Folder) open() error {
 	if err := f.readSentences(modules); err != nil {
 		return err
 	}
+	f.files = present(filepath.Join(f.Path, ModulesFile), filepath.Join(f.Path, SentencesFile))
 	query, passage := modules, modules
 	if i := slices.IndexFunc(modules, func(m module) bool { return m.class == "Router" || m.class == "Asym" }); i >= 0 {
 		routes, err := readRouter(modules[i].path)
 		if err != nil {
 			return err
 		}
+		f.files = append(f.files, routes.path)
 		query = slices.Concat(modules[:i], routes.query, modules[i+1:])
 		passage = slices.Concat(modules[:i], routes.passage, modules[i+1:])
 	}
@@ -119,7 +121,10 @@ func (s *settings) module(dir, kind, at string) (module, error) {
 }
 
 // routes are the modules for either side.
-type routes struct{ query, passage []module }
+type routes struct {
+	path           string // of the file
+	query, passage []module
+}
 
 // readRouter reads the router's settings in the folder dir.
 func readRouter(dir string) (r routes, err error) {
@@ -127,6 +132,7 @@ func readRouter(dir string) (r routes, err error) {
 	if !isFile(path) {
 		path = filepath.Join(dir, ConfigFile) // as Router was called Asym
 	}
+	r.path = path
 	members, err := readObject(path)
 	if err != nil {
 		return r, err
@@ -179,7 +185,11 @@ func openChain(dir string, modules []module) (*Side, error) {
 		if err != nil {
 			return nil, err
 		}
-		return openSide(first.path, &h)
+		s, err := openSide(first.path, &h)
+		if err == nil {
+			s.files = append(s.files, filepath.Join(modules[1].path, ConfigFile))
+		}
+		return s, err
 	case classes[0] == "Transformer" && !slices.ContainsFunc(classes[1:], func(class string) bool { return !isDense(class) }):
 		s, err := openSide(first.path, nil)
 		if err == nil {

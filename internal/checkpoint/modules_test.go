@@ -131,6 +131,27 @@ func TestStatic(t *testing.T) {
 	}
 }
 
+// TestFiles lists what was read of a folder, and nothing else that lies there.
+func TestFiles(t *testing.T) {
+	all := whole(t)
+	all["q/optimizer.safetensors"], all["notes.json"], all["q/pytorch_model.bin"] = "x", "x", "x"
+	want := []string{
+		SentencesFile, "d/a.safetensors", "d/added_tokens.json", "d/config.json", "d/model.safetensors.index.json", "d/tokenizer_config.json", "d/vocab.txt", "dp/config.json",
+		ModulesFile, "q/config.json", "q/model.safetensors", "q/sentence_bert_config.json", "q/special_tokens_map.json", "q/tokenizer.json", "q/tokenizer_config.json", "qp/config.json",
+		"router_config.json",
+	}
+	if got := open(t, folder(t, all)).Files(); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+	static := join(
+		router(`"q"`, `"d", "dp"`, "q", staticType, "d", transformerType, "dp", poolingType), under("d", files(t, bert.BERT)),
+		map[string]string{"dp/config.json": `{}`, "q/config.json": `{"path": "idf.json"}`, "q/vocab.txt": tokens, "q/idf.json": `{"the": 1}`})
+	want = []string{"d/config.json", "d/model.safetensors", "d/vocab.txt", "dp/config.json", ModulesFile, "q/config.json", "q/idf.json", "q/vocab.txt", "router_config.json"}
+	if got := open(t, folder(t, static)).Files(); !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
+	}
+}
+
 func TestModulesRefused(t *testing.T) {
 	here := join(files(t, bert.BERT), pooling(`{}`))
 	good := modulesJSON(transformerType, "", poolingType, "1_SpladePooling")

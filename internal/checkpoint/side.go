@@ -31,7 +31,7 @@ func openSide(dir string, h *bert.Head) (_ *Side, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Vocabulary, s.notes = t.vocabulary, t.notes
+	s.Vocabulary, s.notes, s.files = t.vocabulary, t.notes, append(t.files, filepath.Join(dir, ConfigFile))
 	if err := s.readLengths(dir, t.most); err != nil {
 		return nil, err
 	}
@@ -51,6 +51,7 @@ func (s *Side) readWeights(dir string, file *safetensors.File) error {
 	if err != nil {
 		return err
 	}
+	s.addWeightFiles(file)
 	s.weights, s.HasHead = w, !w.madeUp
 	s.notes = append(s.notes, notes...)
 	rows, tokens := s.Config.Vocabulary, s.Vocabulary.Len()
@@ -69,6 +70,16 @@ func (s *Side) readWeights(dir string, file *safetensors.File) error {
 		return fmt.Errorf("%s: %w", filepath.Join(dir, ConfigFile), err)
 	}
 	return nil
+}
+
+// addWeightFiles notes the files that file is made of.
+func (s *Side) addWeightFiles(file *safetensors.File) {
+	s.files = append(s.files, file.Path())
+	for _, info := range file.Tensors() {
+		if info.Path != s.files[len(s.files)-1] {
+			s.files = append(s.files, info.Path)
+		}
+	}
 }
 
 // specialTerms returns the ids of the special tokens, which a lexical head gives
@@ -100,6 +111,7 @@ func (s *Side) readLengths(dir string, most int) error {
 			return err
 		}
 		if settings.members != nil {
+			s.files = append(s.files, settings.path)
 			break
 		}
 	}
@@ -138,52 +150,53 @@ func openStatic(dir string) (*Side, error) {
 		return nil, err
 	}
 	s := &Side{Path: dir, Vocabulary: t.vocabulary, HasHead: true, MaxQuery: t.most, MaxPassage: t.most, notes: t.notes}
+	s.files = append(t.files, present(settings.path)...)
 	if path := settings.text("", "path"); settings.err == nil && filepath.Ext(path) == ".json" {
-		s.Static, err = readIDF(dir, filepath.Base(filepath.FromSlash(path)), t.vocabulary)
+		err = s.readIDF(dir, filepath.Base(filepath.FromSlash(path)))
 	} else {
-		s.Static, err = readStatic(dir, t.vocabulary)
+		err = s.readStatic(dir)
 	}
 	return s, errors.Join(settings.err, err)
 }
 
 // readStatic reads the tensor weight of the folder dir.
-func readStatic(dir string, v *wordpiece.Vocabulary) (_ []float32, err error) {
+func (s *Side) readStatic(dir string) (err error) {
 	file, err := openWeights(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
 	if names := file.Names(); !slices.Equal(names, []string{"weight"}) {
-		return nil, fmt.Errorf("%s has the tensors %q, where one of the name weight is due", file.Path(), names)
+		return fmt.Errorf("%s has the tensors %q, where one of the name weight is due", file.Path(), names)
 	}
-	t, err := file.F32("weight", v.Len())
-	if err != nil {
-		return nil, err
-	}
-	return slices.Clone(t.F32), nil
+	s.addWeightFiles(file)
+	t, err := file.F32("weight", s.Vocabulary.Len())
+	s.Static = slices.Clone(t.F32)
+	return err
 }
 
 // readIDF reads the weights of tokens in a JSON file of the folder dir.
-func readIDF(dir, name string, v *wordpiece.Vocabulary) ([]float32, error) {
+func (s *Side) readIDF(dir, name string) error {
 	path := filepath.Join(dir, name)
 	if !isFile(path) {
 		path = filepath.Join(dir, "idf.json")
 	}
 	members, err := readObject(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	weights := make([]float32, v.Len())
+	weights := make([]float32, s.Vocabulary.Len())
 	for _, token := range slices.Sorted(maps.Keys(members)) {
-		id, ok := v.ID(token)
+		id, ok := s.Vocabulary.ID(token)
 		if !ok {
-			return nil, fmt.Errorf("%s weighs %q, which is no token of the vocabulary: it is that of another model", path, token)
+			return fmt.Errorf("%s weighs %q, which is no token of the vocabulary: it is that of another model", path, token)
 		}
 		var weight *float32
 		if err := json.Unmarshal(members[token], &weight); err != nil || weight == nil {
-			return nil, fmt.Errorf("%s: the weight of %q is %s, where a number is due", path, token, shown(members[token]))
+			return fmt.Errorf("%s: the weight of %q is %s, where a number is due", path, token, shown(members[token]))
 		}
 		weights[id] = *weight
 	}
-	return weights, nil
+	s.Static, s.files = weights, append(s.files, path)
+	return nil
 }

@@ -16,6 +16,7 @@ type tokenizer struct {
 	vocabulary *wordpiece.Vocabulary
 	most       int // tokens of an input, special ones included
 	notes      []string
+	files      []string // that were read
 }
 
 // berts are the tokenizer classes of transformers that fold text as
@@ -38,7 +39,7 @@ func readTokenizer(dir string) (*tokenizer, error) {
 	}
 	checkSpecials(s)
 	checkSpecials(specials)
-	t := &tokenizer{most: s.least(math.MaxInt32, "model_max_length")}
+	t := &tokenizer{most: s.least(math.MaxInt32, "model_max_length"), files: present(s.path, specials.path)}
 	class := s.text("", "tokenizer_class")
 	if !slices.Contains(berts(), class) && !slices.Contains(generic(), class) {
 		s.wrong("tokenizer_class", "only BERT's WordPiece tokenizers can be read")
@@ -135,6 +136,7 @@ func (s *settings) within(name string) *settings {
 // readVocabulary reads the tokenizer.json, or the vocab.txt where there is none.
 func (t *tokenizer) readVocabulary(dir string, s *settings) (err error) {
 	if path := filepath.Join(dir, TokenizerFile); isFile(path) {
+		t.files = append(t.files, path)
 		data, err := readFile(path)
 		if err != nil {
 			return err
@@ -163,6 +165,7 @@ func (t *tokenizer) checkAdded(dir string, s *settings) error {
 	if err != nil {
 		return err
 	}
+	t.files = append(t.files, present(filepath.Join(dir, VocabularyFile), added.path)...)
 	tokens := make([]string, 0, len(added.members))
 	for token := range added.members {
 		tokens = append(tokens, token)

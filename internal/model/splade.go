@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"parley/dialog"
 	"parley/internal/bert"
@@ -296,9 +295,7 @@ func (c *Checkpoints) openPart(dir, name string, want map[string]string) (*part,
 	}
 	c.parts = append(c.parts, p)
 	c.Notes = append(c.Notes, p.folder.Notes...)
-	if p.files, err = checkpointFiles(p.path); err != nil {
-		return nil, err
-	}
+	p.files = p.folder.Files()
 	for _, file := range p.files {
 		full := filepath.Join(p.path, filepath.FromSlash(file))
 		sum, err := digestFile(full)
@@ -311,33 +308,6 @@ func (c *Checkpoints) openPart(dir, name string, want map[string]string) (*part,
 		p.sums = append(p.sums, sum)
 	}
 	return p, nil
-}
-
-// checkpointFiles lists what a checkpoint can be made of, in the folder dir and
-// in those of its modules: settings, vocabularies and weights, but not the same
-// weights in the formats of other programs.
-func checkpointFiles(dir string) (files []string, err error) {
-	if dir, err = filepath.EvalSymlinks(dir); err != nil { // WalkDir does not enter a link
-		return nil, err
-	}
-	err = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(dir, path)
-		if err != nil {
-			return err
-		}
-		name = filepath.ToSlash(name)
-		switch extension := filepath.Ext(name); {
-		case entry.IsDir() && (strings.Count(name, "/") > 0 || name != "." && strings.HasPrefix(name, ".")):
-			return filepath.SkipDir
-		case name != SpladeFile && slices.Contains([]string{".json", ".txt", ".safetensors"}, extension):
-			files = append(files, name)
-		}
-		return nil
-	})
-	return files, err
 }
 
 // PassageSums and QuerySums return the SHA-256 of the files of a side's
