@@ -78,10 +78,20 @@ func (e *engine) begin(b Batch, seeds []uint64) {
 	}
 	for w := range e.scratch {
 		e.scratch[w].grow(longest)
+		reserve(e.team.Multiplier(w), longest, e.config.headSize())
 	}
 	for len(e.vectors) < b.Len() {
 		e.vectors = append(e.vectors, sparse.Vector{})
 	}
+}
+
+// reserve makes room for the products of attention over sequences of up to
+// length tokens, heads of size d, whichever worker comes to the longest.
+func reserve(m *f32.Multiplier, length, d int) {
+	rows := min(queryRows, length)
+	m.Reserve(rows, d, length)
+	m.Reserve(rows, length, d)
+	m.Reserve(length, rows, d)
 }
 
 // place returns the sequence of a row, and the row's place in it.

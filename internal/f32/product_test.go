@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -191,5 +192,41 @@ func underSet(s *set, do func()) {
 func eachSet(t *testing.T, test func(t *testing.T, s *set)) {
 	for _, s := range sets {
 		t.Run(s.name, func(t *testing.T) { underSet(s, func() { test(t, s) }) })
+	}
+}
+
+// TestRowByRow compares the order of work for a C beyond the caches with the
+// other, over sizes that are not.
+func TestRowByRow(t *testing.T) { eachSet(t, testRowByRow) }
+
+func testRowByRow(t *testing.T, _ *set) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	for _, size := range [][3]int{{1, 5, 1}, {37, 40, 70}, {200, 500, 65}} {
+		a, b := randomView(rng, size[0], size[1], 2), randomView(rng, size[2], size[1], 0)
+		packed := PackT(b)
+		c := randomView(rng, size[0], size[2], 3)
+		want := clone(c)
+		p := newProduct(c, straight(a), packed, 0, true)
+		p.far = true
+		new(Multiplier).multiplyPacked(p)
+		new(Multiplier).MulPacked(want, a, packed, true)
+		compareViews(t, fmt.Sprint("row by row ", size), c, want)
+	}
+}
+
+// TestReserve multiplies for the first time, without taking memory.
+func TestReserve(t *testing.T) { eachSet(t, testReserve) }
+
+func testReserve(t *testing.T, _ *set) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	a, b, c := randomView(rng, 40, 70, 0), randomView(rng, 70, 50, 0), randomView(rng, 40, 50, 0)
+	m := new(Multiplier)
+	m.Reserve(40, 70, 50)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m.Mul(c, a, b, false)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 4096 { // others may need a little
+		t.Errorf("%d bytes were taken", n)
 	}
 }
