@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"parley/internal/checkpoint"
+	"parley/internal/model"
 )
 
 // modelConvert is the command line of model convert.
@@ -49,7 +52,11 @@ func (o *modelConvert) run(io streams, path string) (err error) {
 	if err := checkpoint.Write(o.output, writing); err != nil {
 		return err
 	}
-	for _, note := range folder.Notes {
+	notes := folder.Notes
+	if _, err := os.Stat(filepath.Join(path, model.SpladeFile)); err == nil {
+		notes = append(notes, model.SpladeFile+", what Parley keeps besides, is left behind")
+	}
+	for _, note := range notes {
 		fmt.Fprintf(io.err, "note: %s\n", note)
 	}
 	_, err = fmt.Fprintln(io.out, o.output)

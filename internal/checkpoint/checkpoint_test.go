@@ -314,7 +314,7 @@ func tokenizerJSON(lowercase string) string {
 	for i, token := range strings.Fields(tokens) {
 		vocabulary = append(vocabulary, fmt.Sprintf("%q: %d", token, i))
 	}
-	return `{"added_tokens": [], "normalizer": {"type": "BertNormalizer", "lowercase": ` + lowercase + `},
+	return `{"added_tokens": [], "post_processor": {"type": "TemplateProcessing", "single": ["[CLS]", "[SEP]"]}, "normalizer": {"type": "BertNormalizer", "lowercase": ` + lowercase + `},
 		"pre_tokenizer": {"type": "BertPreTokenizer"}, "model": {"type": "WordPiece", "unk_token": "[UNK]",
 		"continuing_subword_prefix": "##", "max_input_chars_per_word": 100, "vocab": {` + strings.Join(vocabulary, ", ") + `}}}`
 }
@@ -344,7 +344,7 @@ func TestRefuses(t *testing.T) {
 		{SettingsFile, "sep_token", `{"content": "</s>"}`, "only [SEP] can be read"},
 		{SettingsFile, "model_max_length", `0`, "a length of at least 1 is due"},
 		{SettingsFile, "added_tokens_decoder", `{"11": {"content": "<q>"}}`, `adds the token "<q>" to its vocab.txt`},
-		{SettingsFile, "tokenizer_class", `"PreTrainedTokenizerFast"`, "has no tokenizer.json, which"},
+		{SettingsFile, "tokenizer_class", `"PreTrainedTokenizerFast"`, "tokenizer.json is missing, which"},
 		{SpecialsFile, "unk_token", `"<unk>"`, "only [UNK] can be read"},
 		{"added_tokens.json", "<q>", `11`, `adds the token "<q>"`},
 		{"sentence_bert_config.json", "query_expansion", `{"length": 3}`, "queries cannot be expanded"},
@@ -395,6 +395,13 @@ func TestRefusesFolders(t *testing.T) {
 		if _, err := Open(folder(t, test.files)); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got %v\nwant %s", err, test.want)
 		}
+	}
+	bare := without(VocabularyFile, map[string]string{
+		TokenizerFile: strings.Replace(tokenizerJSON("true"), `"single": ["[CLS]", "[SEP]"]`, `"single": ["[CLS]"]`, 1),
+		SettingsFile:  `{"tokenizer_class": "PreTrainedTokenizerFast"}`,
+	})
+	if _, err := Open(folder(t, bare)); err == nil || !strings.Contains(err.Error(), "has a post_processor that sets no [SEP]") {
+		t.Errorf("a generic tokenizer without [SEP]: %v", err)
 	}
 	path := filepath.Join(folder(t, files(t, bert.BERT)), ConfigFile)
 	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), "is a file, where the folder") {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
@@ -57,10 +58,27 @@ func readTokenizer(dir string) (*tokenizer, error) {
 	}
 	if slices.Contains(berts(), class) {
 		t.fold(folding)
-	} else if !isFile(filepath.Join(dir, TokenizerFile)) {
-		return nil, fmt.Errorf("%s has no %s, which a tokenizer of class %s needs: fetch it too", dir, TokenizerFile, class)
+		return t, nil
 	}
-	return t, nil
+	return t, checkGeneric(filepath.Join(dir, TokenizerFile), class)
+}
+
+// checkGeneric demands of a generic tokenizer that it sets texts between [CLS]
+// and [SEP], as those of BERT do of their own accord.
+func checkGeneric(path, class string) error {
+	members, err := readObject(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is missing, which a tokenizer of class %s needs: fetch it too", path, class)
+	}
+	if err != nil {
+		return err
+	}
+	for _, token := range []string{wordpiece.Start, wordpiece.Separator} {
+		if !bytes.Contains(members["post_processor"], []byte(`"`+token+`"`)) {
+			return fmt.Errorf("%s has a post_processor that sets no %s: only tokenizers that set texts between %s and %s can be read", path, token, wordpiece.Start, wordpiece.Separator)
+		}
+	}
+	return nil
 }
 
 // fold lets the vocabulary fold text as o says, which transformers heeds rather
