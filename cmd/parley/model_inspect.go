@@ -270,7 +270,7 @@ func (x *inspection) write(io streams, asJSON bool) error {
 		return out.Encode(x)
 	}
 	format := tableFormat(io.out)
-	if x.Problem == "" {
+	if len(x.Encoders) > 0 {
 		t := table.New("", append([]string{"what"}, x.sides()...)...)
 		x.rows(t)
 		for _, note := range x.Notes {
