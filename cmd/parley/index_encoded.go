@@ -129,7 +129,9 @@ func openShards(paths []string, h vectors.Header) (s shards, err error) {
 			s = append(s, f)
 		}
 	}
-	slices.SortStableFunc(s, func(a, b *vectors.File) int { return cmp.Compare(a.Header().First, b.Header().First) })
+	slices.SortStableFunc(s, func(a, b *vectors.File) int { // an empty one goes before that which begins at the same place
+		return cmp.Or(cmp.Compare(a.Header().First, b.Header().First), cmp.Compare(a.Header().Count, b.Header().Count))
+	})
 	return s, s.check(h)
 }
 

@@ -121,7 +121,7 @@ type block struct {
 }
 
 func (b *block) add(r Record) error {
-	if len(b.ids)+len(r.ID) > math.MaxUint32 || len(b.terms)+r.Vector.Len() > math.MaxUint32 {
+	if uint64(len(b.ids)+len(r.ID)) > math.MaxUint32 || uint64(len(b.terms)+r.Vector.Len()) > math.MaxUint32 {
 		return errors.New("the texts have too many terms for one block")
 	}
 	b.sources = append(b.sources, r.Source)
