@@ -60,52 +60,68 @@ func TestScoreIsDot(t *testing.T) {
 }
 
 // TestMicroBatchesAddUp says that the gradient of a batch that goes through the
-// student in parts is that of the whole batch, up to rounding.
+// student in parts is that of the whole batch, up to rounding; that of a
+// transformer with its dropout, too.
 func TestMicroBatchesAddUp(t *testing.T) {
-	w := newWorld(t)
-	gradients := func(bound int) (parts int, values []float32, loss float64) {
-		p := smallPlan(StudentMLP)
-		p.Objective.DFL1, p.Optimiser.MicroBatch = .1, bound
-		tr, err := newTrainer(context.Background(), w.data(), p, Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		batch := []int{5, 1, 9, 20, 33, 8, 70}
-		tr.begin(tr.training, batch, true)
-		for from, to := 0, 0; from < len(batch); from = to {
-			to = tr.next(from)
-			tr.evaluate(tr.forward(from, to), p.terms(0), 0)
-			tr.running.add(&tr.stage.part, tr.stage.losses)
-			tr.backward()
-			parts++
-		}
-		for _, param := range tr.student.Parameters() {
-			values = append(values, param.Grad...)
-		}
-		return parts, values, tr.running.mean(nil).Loss
+	trainers := map[string]func(bound int) *trainer{
+		StudentMLP: func(bound int) *trainer {
+			p := smallPlan(StudentMLP)
+			p.Optimiser.MicroBatch = bound
+			tr, err := newTrainer(context.Background(), newWorld(t).data(), p, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return tr
+		},
+		StudentSplade: func(bound int) *trainer {
+			p := spladePlan()
+			p.Optimiser.MicroBatch = bound
+			return spladeTrainer(t, p, Options{Workers: 2})
+		},
 	}
-	parts, whole, loss := gradients(0)
-	if parts != 1 {
-		t.Fatalf("without a bound there are %d parts", parts)
-	}
-	largest := float32(0)
-	for _, g := range whole {
-		largest = max(largest, g, -g)
-	}
-	for bound, want := range map[int]int{1: 7, 60: 3} {
-		parts, sum, partLoss := gradients(bound)
-		if parts != want {
-			t.Errorf("with at most %d tokens there are %d parts, want %d", bound, parts, want)
+	for kind, trainer := range trainers {
+		parts, whole, loss := inParts(trainer(0))
+		if parts != 1 {
+			t.Fatalf("%s: without a bound there are %d parts", kind, parts)
 		}
-		if math.Abs(partLoss-loss) > 1e-12 {
-			t.Errorf("the loss of %d parts is %v, of the whole %v", parts, partLoss, loss)
+		largest := float32(0)
+		for _, g := range whole {
+			largest = max(largest, g, -g)
 		}
-		for i, g := range sum {
-			if d := g - whole[i]; max(d, -d) > 1e-5*largest {
-				t.Fatalf("gradient %d in %d parts is %v, in one %v", i, parts, g, whole[i])
+		for bound, want := range map[int]int{1: 7, 60: 3} {
+			parts, sum, partLoss := inParts(trainer(bound))
+			if parts != want {
+				t.Errorf("%s: with at most %d tokens there are %d parts, want %d", kind, bound, parts, want)
+			}
+			if math.Abs(partLoss-loss) > 1e-12 {
+				t.Errorf("%s: the loss of %d parts is %v, of the whole %v", kind, parts, partLoss, loss)
+			}
+			for i, g := range sum {
+				if d := g - whole[i]; max(d, -d) > 1e-5*largest {
+					t.Fatalf("%s: gradient %d in %d parts is %v, in one %v", kind, i, parts, g, whole[i])
+				}
 			}
 		}
 	}
+}
+
+// inParts takes a batch through the student as a step does, and returns in how
+// many parts that was, the gradients and the loss.
+func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
+	tr.plan.Objective.DFL1 = .1
+	batch := []int{5, 1, 9, 20, 33, 8, 70}
+	tr.begin(tr.training, batch, true)
+	for from, to := 0, 0; from < len(batch); from = to {
+		to = tr.next(from)
+		tr.evaluate(tr.forward(from, to), tr.plan.terms(0), 0)
+		tr.running.add(&tr.stage.part, tr.stage.losses)
+		tr.backward()
+		parts++
+	}
+	for _, param := range tr.student.Parameters() {
+		gradients = append(gradients, param.Grad...)
+	}
+	return parts, gradients, tr.running.mean(nil).Loss
 }
 
 // BenchmarkStep is a step of each built-in student, at several numbers of
