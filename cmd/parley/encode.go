@@ -189,7 +189,14 @@ func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error 
 		return job.file(ctx, io)
 	}
 	output := job.path
-	job.path += ".vectors"
+	if job.path += ".vectors"; isDevice(output) { // nothing can be put beside it, nor taken up later
+		dir, err := os.MkdirTemp("", "parley")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		job.path = filepath.Join(dir, "vectors")
+	}
 	w, err := job.run(ctx, io)
 	if err != nil {
 		return err
@@ -200,6 +207,12 @@ func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error 
 	}
 	w.Discard()
 	return nil
+}
+
+// isDevice tells whether path is there and is a device or a pipe.
+func isDevice(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
 // file returns the path of the output: in a folder, a name that tells what the
