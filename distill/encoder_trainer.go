@@ -245,7 +245,9 @@ func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), 
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
-		t.best.look(validation.Loss, t.epoch+1, t.adam.parameters)
+		// Not by the loss: that of raw scores, which only grow surer, rises while
+		// ranks still get better.
+		t.best.look(1-validation.RR, t.epoch+1, t.adam.parameters)
 	}
 	t.history = append(t.history, summary)
 	t.epoch, t.at, t.running = t.epoch+1, 0, pairsSums{}

@@ -203,7 +203,7 @@ func (k *keeper) remove() error {
 	return nil
 }
 
-// best is the best student so far, by its loss on the held-out turns.
+// best is the best student so far, by a loss on the held-out turns.
 type best struct {
 	loss   float64
 	epoch  int         // from 1; 0 for none

@@ -237,7 +237,7 @@ func (p *pairing) read(ctx context.Context, progress func()) error {
 		}
 	}
 	if p.plan.Pairs.Pseudo.Each > 0 {
-		p.all.pseudo = slices.Clone(p.all.pool)
+		p.all.pseudo = thinned(slices.Clone(p.all.pool), p.plan.Pairs.Pseudo.Passages)
 		slices.Sort(p.all.pseudo)
 	}
 	return nil
