@@ -32,6 +32,7 @@ func NewTeam(workers int) *Team {
 	t := &Team{crew: make([]*Multiplier, max(workers, 1))}
 	for w := range t.crew {
 		t.crew[w] = new(Multiplier)
+		t.crew[w].reserveTile(active, blockM, blockK) // whoever meets the largest tile first
 	}
 	for w := 1; w < len(t.crew); w++ {
 		wake := make(chan struct{}, 1)

@@ -83,9 +83,6 @@ func (t *Team) multiplyPacked(p product) {
 		cols = (cols/2 + PanelColumns - 1) / PanelColumns * PanelColumns
 		across = split(p.c.Cols, cols)
 	}
-	for _, m := range t.crew { // whoever comes to a tile first
-		m.reserveTile(p.b.set, rows, p.b.k)
-	}
 	t.tiling = tiling{product: p, crew: t.crew, rows: rows, cols: cols, across: across}
 	t.Do(down*across, &t.tiling)
 	t.tiling = tiling{}
