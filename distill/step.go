@@ -2,6 +2,7 @@ package distill
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 
 	"parley/internal/f32"
@@ -63,7 +64,7 @@ type (
 
 // epochOfValidation stands for the epoch where random numbers are to be the same
 // in every look at the held-out turns.
-const epochOfValidation = 1<<64 - 1
+const epochOfValidation = math.MaxUint64
 
 func (d *drawing) Do(i, _ int) {
 	t := (*trainer)(d)
@@ -169,7 +170,7 @@ func (t *trainer) step(batch []int, terms []weighted) error {
 }
 
 // fullWeight stands for the step at which weights have their full height.
-const fullWeight = 1<<63 - 1
+const fullWeight = math.MaxInt
 
 // evaluate evaluates the terms on b, each with its weight at a step.
 func (t *trainer) evaluate(b *Batch, terms []weighted, step int) {
