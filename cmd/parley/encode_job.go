@@ -140,8 +140,10 @@ func (j encodingJob) mine() iter.Seq2[text, error] {
 	}
 }
 
-// textChunk is the number of texts that a worker takes at a time.
-const textChunk = 16
+// textChunk is the number of texts that a worker takes at a time: enough to share
+// the reading of a network's weights, and few enough that an interruption does not
+// wait for long and that the workers end together.
+const textChunk = 8
 
 // write encodes the texts that are not there yet.
 func (j encodingJob) write(ctx context.Context, io streams, w *vectors.Writer) error {
