@@ -234,11 +234,13 @@ func (m *Multiplier) panel(s *set, c, b []float32, width int) {
 	}
 }
 
-// readA sets the job's A, packed if many columns share the work.
+// readA sets the job's A: as it lies, if its rows are in one piece each; packed
+// if not, or if the rows of a tile would meet in one set of the first cache and
+// enough columns share the work.
 func (m *Multiplier) readA(s *set, a operand, cols int) {
 	j := &m.job
 	j.a, j.aRow, j.aStep, j.aTile = a.data, a.row, a.col, a.row*s.rows
-	if cols < directColumns && a.col == 1 {
+	if a.col == 1 && (a.row%1024 != 0 || cols < directColumns) {
 		return
 	}
 	tiles := (j.rows + s.rows - 1) / s.rows
@@ -255,8 +257,7 @@ func (m *Multiplier) readA(s *set, a operand, cols int) {
 // slack is how many numbers kernels may write beyond what they pack.
 const slack = 8
 
-// directColumns is from how many columns on A is packed, if its rows lie in one
-// piece.
+// directColumns is from how many columns on packing A pays.
 const directColumns = 96
 
 // atEdge does the job for the first width columns of a panel only.

@@ -121,9 +121,13 @@ func testProducts(t *testing.T, s *set) {
 		{13, 400, 65},
 		{201, 17, 130},
 		{2, 769, 97},
+		{27, 1000, 110},
 	} {
 		m, k, n := size[0], size[1], size[2]
 		a, b := randomView(rng, m, k, 3), randomView(rng, k, n, 5)
+		if k == 1000 { // rows that meet in the first cache
+			a = randomView(rng, m, k, 24)
+		}
 		for _, accumulate := range []bool{false, true} {
 			start := randomView(rng, m, n, 1)
 			want := clone(start)
