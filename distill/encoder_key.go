@@ -41,7 +41,7 @@ func (h *hasher) query(q *pairedQuery) {
 	for _, text := range q.texts {
 		h.numbers(text...)
 	}
-	for _, passages := range [][]graded{q.positives, q.negatives} {
+	for _, passages := range [][]graded{q.positives, q.negatives, q.scores} {
 		h.numbers(uint32(len(passages)))
 		for _, g := range passages {
 			fmt.Fprintln(h, g.passage, g.scored, g.score)

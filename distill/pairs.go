@@ -46,10 +46,12 @@ type PairsCounts struct {
 // pairedQuery is a turn made ready for training.
 type pairedQuery struct {
 	conversation string
+	topic        string
 	seed         uint64     // tells its random numbers from those of other queries
 	texts        [][]uint32 // the ways in which it is asked, as sequences
 	positives    []graded   // relevant passages, by number
 	negatives    []graded   // of the run's head, the best first; none of them relevant
+	scores       []graded   // what the run has of the passages that any query names, by number
 }
 
 // graded is a passage with the teacher's score, if it has one.
@@ -61,8 +63,17 @@ type graded struct {
 
 // isRelevant tells whether a passage is relevant to the query.
 func (q *pairedQuery) isRelevant(passage uint32) bool {
-	_, found := slices.BinarySearchFunc(q.positives, passage, func(g graded, p uint32) int { return cmp.Compare(g.passage, p) })
+	_, found := lookup(q.positives, passage)
 	return found
+}
+
+// lookup finds a passage in a list by number.
+func lookup(list []graded, passage uint32) (g graded, found bool) {
+	i, found := slices.BinarySearchFunc(list, passage, func(g graded, p uint32) int { return cmp.Compare(g.passage, p) })
+	if found {
+		g = list[i]
+	}
+	return g, found
 }
 
 // pairs are queries and passages made ready for training.
@@ -115,6 +126,9 @@ func newPairs(ctx context.Context, d PairsData, plan EncoderPlan, reader *input.
 	if err := p.read(ctx, progress); err != nil {
 		return nil, err
 	}
+	if plan.Objective.teaches() {
+		p.score()
+	}
 	p.hold()
 	return &p.all, p.enough()
 }
@@ -134,6 +148,7 @@ func (p *pairing) add(c dialog.Conversation, i int) {
 		return
 	}
 	topic := c.Turns[i].ID
+	q.topic = topic
 	hits := slices.Clone(p.data.Run[topic])
 	trec.SortHits(hits)
 	if !p.addPositives(&q, topic, hits) {
@@ -191,6 +206,20 @@ func (p *pairing) addNegatives(q *pairedQuery, topic string, hits []trec.Hit) {
 		if p.data.Qrels[topic][h.Passage] < 1 && !best {
 			q.negatives = append(q.negatives, graded{p.number(h.Passage, topic), true, h.Score})
 		}
+	}
+}
+
+// score gives each query the run's scores of all passages that any query names,
+// which are those that it can meet in a batch.
+func (p *pairing) score() {
+	for i := range p.queries {
+		q := &p.queries[i]
+		for _, h := range p.data.Run[q.topic] {
+			if n, isNamed := p.numbers[h.Passage]; isNamed {
+				q.scores = append(q.scores, graded{n, true, h.Score})
+			}
+		}
+		slices.SortFunc(q.scores, func(a, b graded) int { return cmp.Compare(a.passage, b.passage) })
 	}
 }
 

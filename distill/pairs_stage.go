@@ -23,7 +23,7 @@ type pairsStage struct {
 	places []int       // [P] of the passages' texts in their tower
 	from   []uint32    // [P] the passage that is shown
 	shown  map[uint32]int32
-	own    []int // [P] the last query, from 1, that a passage is a candidate of by its own right
+	own    []int // [P] the last query, from 1, that a passage became a candidate of
 	query  []uint32
 	text   []uint32
 	order  []int
@@ -168,32 +168,55 @@ func (s *pairsStage) arrange() {
 		s.own = append(s.own, 0)
 	}
 	for i := range s.slots {
-		m.candidates[i] = s.candidates(m.candidates[i][:0], i)
 		turn := &s.queries.Turns[i]
+		m.candidates[i] = s.candidates(m.candidates[i][:0], i, turn)
 		turn.Query, turn.WeightGradient = t.query.vector(s.slots[i].place)
 		turn.Scores = zeroed(turn.Scores, len(m.candidates[i]))
 		turn.ScoreGradient = zeroed(turn.ScoreGradient, len(m.candidates[i]))
 		turn.Positive = 0
-		s.teach(turn, &s.slots[i])
 	}
 	m.queries, m.passages = s.queries.Turns, s.passages.Turns
 }
 
 // candidates appends the places of query i's candidates: its relevant passage,
 // its negatives, and all other passages on stage that are not known to be
-// relevant.
-func (s *pairsStage) candidates(places []int32, i int) []int32 {
+// relevant. Those that the teacher scored, if it scored the relevant one, come
+// first, and their scores are turn's.
+func (s *pairsStage) candidates(places []int32, i int, turn *Turn) []int32 {
 	slot := &s.slots[i]
-	for _, p := range slot.first {
+	turn.Teacher = turn.Teacher[:0]
+	taught := s.t.plan.Objective.teaches() && slot.positive.scored
+	add := func(p int32) {
+		g, scored := slot.score(s.from[p])
+		if s.own[p] == i+1 || taught && !scored || slot.isRelevant(s.from[p]) && len(places) > 0 {
+			return
+		}
 		s.own[p] = i + 1
 		places = append(places, p)
-	}
-	for p, number := range s.from {
-		if s.own[p] != i+1 && !slot.isRelevant(number) {
-			places = append(places, int32(p))
+		if taught {
+			turn.Teacher = append(turn.Teacher, s.t.plan.Objective.TeacherScale*g.score)
 		}
 	}
-	return places
+	for {
+		for _, p := range slot.first {
+			add(p)
+		}
+		for p := range s.from {
+			add(int32(p))
+		}
+		if !taught {
+			return places
+		}
+		taught = false // now those without a score
+	}
+}
+
+// score returns the teacher's score of a passage.
+func (q *pairsSlot) score(passage uint32) (g graded, scored bool) {
+	if q.judged == nil {
+		return g, false
+	}
+	return lookup(q.judged.scores, passage)
 }
 
 func (q *pairsSlot) isRelevant(passage uint32) bool {
@@ -201,20 +224,6 @@ func (q *pairsSlot) isRelevant(passage uint32) bool {
 		return passage == q.source
 	}
 	return q.judged.isRelevant(passage)
-}
-
-// teach gives a query the teacher's scores of its own passages, if it scored
-// the relevant one.
-func (s *pairsStage) teach(turn *Turn, slot *pairsSlot) {
-	turn.Teacher = turn.Teacher[:0]
-	if !s.t.plan.Objective.teaches() || !slot.positive.scored {
-		return
-	}
-	scale := s.t.plan.Objective.TeacherScale
-	turn.Teacher = append(turn.Teacher, scale*slot.positive.score)
-	for _, negative := range slot.negatives {
-		turn.Teacher = append(turn.Teacher, scale*negative.score)
-	}
 }
 
 // losses evaluates the terms on what is on stage.

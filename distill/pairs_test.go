@@ -78,16 +78,16 @@ func TestNoRelevantPassageIsANegative(t *testing.T) {
 				if relevant != (c == 0) {
 					t.Fatalf("candidate %d of turn %q is %q: relevant is %v", c, turns[slot.judged], id, relevant)
 				}
-				if c < len(turn.Teacher) {
-					at := slices.IndexFunc(w.run[turns[slot.judged]], func(h trec.Hit) bool { return h.Passage == id })
-					if want := 2 * w.run[turns[slot.judged]][at].Score; turn.Teacher[c] != want {
-						t.Fatalf("the teacher's score of candidate %q is %v, want %v", id, turn.Teacher[c], want)
-					}
+				at := -1
+				if slot.judged != nil && slot.positive.scored {
+					at = slices.IndexFunc(w.run[turns[slot.judged]], func(h trec.Hit) bool { return h.Passage == id })
 				}
-			}
-			scored := slot.judged != nil && slot.positive.scored
-			if want := 1 + len(slot.negatives); scored && len(turn.Teacher) != want || !scored && len(turn.Teacher) > 0 {
-				t.Fatalf("%d scores by the teacher, where the relevant passage is scored is %v", len(turn.Teacher), scored)
+				if (at >= 0) != (c < len(turn.Teacher)) {
+					t.Fatalf("candidate %d of %d has the place %d in the run, and the teacher scored the first %d", c, len(candidates), at, len(turn.Teacher))
+				}
+				if at >= 0 && turn.Teacher[c] != 2*w.run[turns[slot.judged]][at].Score {
+					t.Fatalf("the teacher's score of candidate %q is %v, want %v", id, turn.Teacher[c], 2*w.run[turns[slot.judged]][at].Score)
+				}
 			}
 		}
 	}
