@@ -5,12 +5,16 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"parley/encoder"
 	"parley/internal/bert"
+	"parley/internal/checkpoint"
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
@@ -172,6 +176,56 @@ func TestSpladeIsTheSameWithMoreWorkers(t *testing.T) {
 	}
 	if first, last := one.history[0].Validation.Loss, one.history[1].Validation.Loss; last >= first {
 		t.Errorf("held-out loss went from %v to %v", first, last)
+	}
+}
+
+// TestSpladeServingIsTraining trains from a folder, and says that the encoder of
+// the saved student gives the vectors that the student gave in training.
+func TestSpladeServingIsTraining(t *testing.T) {
+	w := newWorld(t)
+	from := filepath.Join(t.TempDir(), "from")
+	if err := os.Mkdir(from, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	net := tinySplade(w.bm25.Vocabulary().Len(), .2)
+	part := checkpoint.Part{Config: net.Config(), Vocabulary: w.bm25.Vocabulary(), Parameters: net.Parameters()}
+	if err := checkpoint.WriteFiles(from, checkpoint.Writing{Passage: part}); err != nil {
+		t.Fatal(err)
+	}
+	p := spladePlan()
+	p.Student.From, p.Context.Total, p.Optimiser.Epochs = from, 24, 1
+	r := train(t, w, p, Options{Workers: 2})
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := r.Save(dir); err != nil {
+		t.Fatal(err)
+	}
+	e, err := encoder.Open(dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSpladeStudent(r.student.(*spladeStudent).from, 1, false)
+	defer s.Close()
+	for _, c := range w.talk[:10] {
+		for i := range c.Turns {
+			want := s.Forward([]Input{{Context: s.from.read(c.History(i))}})[0]
+			got := e.Query(c.History(i))
+			if !slices.Equal(got.Terms, want.Terms) {
+				t.Fatalf("turn %s has the terms %v in serving, %v in training", c.Turns[i].ID, got.Terms, want.Terms)
+			}
+			for j, weight := range got.Weights {
+				if d := weight - want.Weights[j]; max(d, -d) > 1e-5 {
+					t.Errorf("turn %s: term %d has weight %v in serving, %v in training", c.Turns[i].ID, got.Terms[j], weight, want.Weights[j])
+				}
+			}
+		}
+	}
+	back, err := checkpoint.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer back.Close()
+	if back.Query.Config.Dropout != .2 {
+		t.Errorf("the checkpoint's dropout of .2 became %v, that of the plan is %v", back.Query.Config.Dropout, p.Optimiser.Dropout)
 	}
 }
 
