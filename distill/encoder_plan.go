@@ -89,8 +89,8 @@ func (o PairsObjectivePlan) teaches() bool { return o.MarginMSE > 0 || o.KLD > 0
 // EncoderOptimiserPlan says how the loss is brought down: by AdamW, with a
 // learning rate that rises and then falls to 0, both linearly.
 type EncoderOptimiserPlan struct {
-	// Epochs is how often each query is seen; 0 means 3, or as many as make 500
-	// steps of smaller data, but not more than 20.
+	// Epochs is how often each query is seen; 0 means 3, or as many as make 100
+	// steps of smaller data, but not more than 10.
 	Epochs       int     `yaml:"epochs" json:"epochs"`
 	Batch        int     `yaml:"batch" json:"batch"` // queries, each with its passages
 	LearningRate float64 `yaml:"learning_rate" json:"learning_rate"`
@@ -107,8 +107,8 @@ type EncoderOptimiserPlan struct {
 // Bounds of the default number of epochs.
 const (
 	fewestEncoderEpochs = 3
-	mostEncoderEpochs   = 20
-	enoughEncoderSteps  = 500
+	mostEncoderEpochs   = 10
+	enoughEncoderSteps  = 100
 )
 
 // epochs returns the number of epochs over n queries.

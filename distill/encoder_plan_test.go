@@ -109,7 +109,7 @@ func FuzzReadEncoderPlan(f *testing.F) {
 }
 
 func TestEncoderEpochs(t *testing.T) {
-	for _, test := range []struct{ given, queries, want int }{{7, 1, 7}, {0, 1_000_000, 3}, {0, 2000, 8}, {0, 10, 20}} {
+	for _, test := range []struct{ given, queries, want int }{{7, 1, 7}, {0, 1_000_000, 3}, {0, 800, 4}, {0, 10, 10}} {
 		o := EncoderOptimiserPlan{Epochs: test.given, Batch: 32}
 		if got := o.epochs(test.queries); got != test.want {
 			t.Errorf("%d queries, %d epochs asked for: %d, want %d", test.queries, test.given, got, test.want)
