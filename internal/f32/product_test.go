@@ -234,3 +234,30 @@ func testReserve(t *testing.T, _ *set) {
 		t.Errorf("%d bytes were taken", n)
 	}
 }
+
+// TestChunks multiplies by a B that is packed in several parts.
+func TestChunks(t *testing.T) { eachSet(t, testChunks) }
+
+func testChunks(t *testing.T, _ *set) {
+	rng := rand.New(rand.NewPCG(3, 5))
+	const m, k, n = 3, 9000, 300
+	if chunkColumns(k, n) >= n {
+		t.Fatal("B is packed in one part")
+	}
+	a, b := randomView(rng, m, k, 1), randomView(rng, n, k, 2)
+	want := NewView(make([]float32, m*n), m, n)
+	new(Multiplier).MulPacked(want, a, PackT(b), false)
+	team := NewTeam(2)
+	defer team.Close()
+	for _, by := range []multiplier{new(Multiplier), team} {
+		for kind, do := range map[string]func(c View){
+			"Mul":  func(c View) { by.Mul(c, a, transpose(b), false) },
+			"MulT": func(c View) { by.MulT(c, a, b, false) },
+			"TMul": func(c View) { by.TMul(c, transpose(a), transpose(b), false) },
+		} {
+			c := randomView(rng, m, n, 4)
+			do(c)
+			compareViews(t, fmt.Sprintf("%T %s", by, kind), c, want)
+		}
+	}
+}
