@@ -4,11 +4,11 @@ import "slices"
 
 // Products of matrices, after Goto and van de Geijn, "Anatomy of
 // High-Performance Matrix Multiplication", ACM TOMS 34(3), 2008: B is packed
-// into panels as wide as the kernel, A block by block beside its use, and a
-// kernel sums a few rows by one panel in registers.
+// into panels as wide as the kernel, A where it is not well read as it lies, and
+// a kernel sums a few rows by one panel in registers.
 //
 // An element of a product depends on its row of A, its column of B and the
-// kernel set alone. K is cut into equal blocks, by K alone; within a block one
+// kernels in use alone. K is cut into equal blocks, by K alone; within a block one
 // product after the other is added in ascending order of k, from 0 on; then the
 // blocks are added one after the other, to C's old value where products
 // accumulate. A NaN or an infinity in A or B spreads as in these sums.
