@@ -48,7 +48,7 @@ func documented(t *testing.T) map[string]*doc.Package {
 }
 
 func isPublic(pkg string) bool {
-	return !strings.HasPrefix(pkg, "internal/") && !strings.HasPrefix(pkg, "cmd/")
+	return !strings.HasPrefix(pkg, "internal/") && !isCommand(pkg)
 }
 
 // TestAPI compares the public surface with testdata/api.txt, so that a change

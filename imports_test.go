@@ -15,7 +15,7 @@ import (
 // comes first.
 //
 // Test files may import more, but only commands may be known to none: nothing
-// imports cmd.
+// imports cmd or bench.
 const lattice = `
 sparse dialog trec                                                →
 internal/f32 internal/wordpiece internal/mapping                  →
@@ -43,6 +43,7 @@ internal/serve      → . dialog trec
 study               → collection dialog trec measure encoder index search distill
 internal/report     → study measure internal/table
 cmd/parley          → *
+bench/encoders      → *
 `
 
 // forAll is what any package may import: whoever writes files writes them whole.
@@ -98,9 +99,9 @@ func violations(allowed map[string][]string, pkg string, imports []string, isTes
 		switch {
 		case name == "C":
 			wrong = append(wrong, pkg+" uses cgo")
-		case isOurs && strings.HasPrefix(ours, "cmd/"):
+		case isOurs && isCommand(ours):
 			wrong = append(wrong, pkg+" imports the command "+ours)
-		case isTest || pkg == "cmd/parley":
+		case isTest || isCommand(pkg):
 		case isOurs && ours != forAll && !slices.Contains(may, ours):
 			wrong = append(wrong, pkg+" must not import "+ours)
 		case slices.Contains(commandsOnly, name):
@@ -108,6 +109,12 @@ func violations(allowed map[string][]string, pkg string, imports []string, isTes
 		}
 	}
 	return wrong
+}
+
+// isCommand tells whether a package is a program: the product's, or one that
+// measures it.
+func isCommand(pkg string) bool {
+	return strings.HasPrefix(pkg, "cmd/") || strings.HasPrefix(pkg, "bench/")
 }
 
 // folder returns the folder of an import path of this module.
@@ -143,7 +150,7 @@ func TestImports(t *testing.T) {
 // the streams of the process outside cmd.
 func TestOnlyCommandsKnowTheProcess(t *testing.T) {
 	for _, s := range mustSources(t) {
-		if s.isTest() || strings.HasPrefix(s.pkg, "cmd/") {
+		if s.isTest() || isCommand(s.pkg) {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {
@@ -173,6 +180,7 @@ func TestViolations(t *testing.T) {
 		{"index", "parley/search flag os/exec", true, 0},
 		{"sparse", "parley/dialog flag C", false, 3},
 		{"sparse", "parley/cmd/parley C", true, 2},
+		{"encoder", "parley/bench/encoders", false, 1},
 		{"internal/serve", "parley", false, 0},
 		{"measure", "parley", false, 1},
 		{"internal/util", "fmt", false, 1},
