@@ -115,11 +115,13 @@ class Comparison:
     def tune(self, model):
         """Looks for the size of batch that suits each system best, for each kind of text."""
         children = self.open(ENCODERS, model, max(self.o.threads))
+        for c in children:
+            self.ask_to_encode(model, c, "questions", 16)  # warms up
         for kind in KINDS:
             for c in children:
                 times = {}
                 for size in SIZES_OF_PARLEY if c.kind == "parley" else SIZES[kind]:
-                    times[size] = min(self.ask_to_encode(model, c, kind, size)["encode"] for _ in range(2))
+                    times[size] = self.ask_to_encode(model, c, kind, size)["encode"]
                 self.batches[f"{model} {c.kind} {kind}"] = min(times, key=times.get)
                 note(model, kind, NAMES[c.kind], {k: round(v, 2) for k, v in times.items()})
         for c in children:
