@@ -122,7 +122,7 @@ and of the same encoder and texts, is left as it is.`,
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&o.collections, "collection", nil, "folders of collections, which are encoded in this order")
-	flags.StringVar(&o.encoder, "encoder", "", "folder of the model, or of an index")
+	flags.StringVar(&o.encoder, "encoder", "", "folder of the model, or of an index, or OWNER/NAME of a fetched model")
 	flags.StringVar(&o.queries, "queries", "", "encode turns: last, questions, history, rewrite or rewrite:NAME (default: encode passages)")
 	flags.StringVar(&o.shard, "shard", "", "encode a part only: i/n is the i-th of n")
 	flags.StringVar(&o.format, "format", formatBinary, "binary, or jsonl for other programs")
@@ -173,6 +173,9 @@ func (o *encoding) check() (mode dialog.Mode, err error) {
 // run encodes into a file of vectors, which is the output or, where another
 // format is asked for, beside it until that is written.
 func (o *encoding) run(ctx context.Context, io streams, mode dialog.Mode) error {
+	if err := resolveModels(&o.encoder); err != nil {
+		return err
+	}
 	texts, err := o.texts(ctx, io, mode)
 	if err != nil {
 		return err

@@ -97,6 +97,9 @@ func (o *explaining) check(args []string) (dialog.Mode, error) {
 }
 
 func (o *explaining) run(io streams, args []string, mode dialog.Mode) error {
+	if err := resolveModels(&o.encoder); err != nil {
+		return err
+	}
 	var stats encoder.Statistics
 	var ix *index.Index
 	if path := o.searched(); path != "" {

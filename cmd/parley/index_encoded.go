@@ -18,6 +18,9 @@ import (
 // them into a file beside the output, which an interrupted run leaves to the
 // next one, or takes them from files where they were encoded before.
 func (o *indexing) runModel(ctx context.Context, io streams) error {
+	if err := resolveModels(&o.encoder, &o.queries); err != nil {
+		return err
+	}
 	corpus, err := openCorpus(ctx, o.collections)
 	if err != nil {
 		return err

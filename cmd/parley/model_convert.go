@@ -35,6 +35,9 @@ from.`,
 }
 
 func (o *modelConvert) run(io streams, path string) (err error) {
+	if err := resolveModels(&path); err != nil {
+		return err
+	}
 	folder, err := checkpoint.Open(path)
 	if err != nil {
 		return err

@@ -220,27 +220,30 @@ func expand(path string) (string, error) {
 	return filepath.Join(home, path[1:]), nil
 }
 
-// modelFolder returns the folder of a model that a user names: the path of a
-// folder, or OWNER/NAME[@REVISION] of a model in the cache. A folder goes first.
-func modelFolder(arg string) (string, error) {
-	info, err := os.Stat(arg)
-	if err == nil && info.IsDir() {
-		return arg, nil
+// resolveModels replaces names of models in the hub's cache, OWNER/NAME[@REVISION],
+// by their folders. A path that is there goes first; what is neither is left
+// alone, for who opens it to refuse, but for a name that was not fetched.
+func resolveModels(models ...*string) error {
+	for _, m := range models {
+		if _, err := os.Stat(*m); err == nil {
+			continue
+		}
+		name, err := hub.ParseName(*m)
+		if err != nil {
+			continue
+		}
+		options, err := hubOptions("")
+		if err != nil {
+			return err
+		}
+		cached, err := hub.Cached(name, options)
+		if errors.Is(err, hub.ErrNotCached) {
+			return fmt.Errorf("%w, and there is no folder %s: name a model's folder, or run parley model fetch %s", err, *m, name)
+		}
+		if err != nil {
+			return err
+		}
+		*m = cached.Path
 	}
-	name, nameErr := hub.ParseName(arg)
-	if nameErr != nil || err == nil {
-		return "", fmt.Errorf("%s is no folder with a model: name one that has a %s, or OWNER/NAME of a model that was fetched", arg, model.ConfigFile)
-	}
-	options, err := hubOptions("")
-	if err != nil {
-		return "", err
-	}
-	cached, err := hub.Cached(name, options)
-	if errors.Is(err, hub.ErrNotCached) {
-		return "", fmt.Errorf("%w: run parley model fetch %s (and there is no folder %s)", err, name, arg)
-	}
-	if err != nil {
-		return "", err
-	}
-	return cached.Path, nil
+	return nil
 }

@@ -40,35 +40,35 @@ func startHub(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("COMMIT", testModel().Commit())
 }
 
-// TestModelFolder: a model is named by a folder, or as it is named on its hub.
-func TestModelFolder(t *testing.T) {
+// TestResolveModels: a model is named by a folder, or as it is named on its hub.
+func TestResolveModels(t *testing.T) {
 	t.Chdir(t.TempDir())
 	h := hubtest.New(map[string]*hubtest.Repo{"open/model": testModel()})
 	defer h.Close()
 	for key, value := range map[string]string{"HF_ENDPOINT": h.URL, "HF_HUB_CACHE": "cache", "HF_TOKEN": "", "HF_TOKEN_PATH": "none", "HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": ""} {
 		t.Setenv(key, value)
 	}
-	_, err := modelFolder("open/model")
-	if err == nil || !strings.Contains(err.Error(), "run parley model fetch open/model (and there is no folder open/model)") {
+	resolve := func(arg string) (string, error) {
+		err := resolveModels(&arg)
+		return arg, err
+	}
+	_, err := resolve("open/model")
+	if err == nil || !strings.Contains(err.Error(), "there is no folder open/model: name a model's folder, or run parley model fetch open/model") {
 		t.Errorf("before it was fetched: %v", err)
 	}
 	var out strings.Builder
 	if code := run(t.Context(), []string{"model", "fetch", "open/model", "-q"}, nil, &out, os.Stderr); code != exitOK {
 		t.Fatalf("exit code %d", code)
 	}
-	dir, err := modelFolder("open/model")
-	if err != nil || dir != strings.TrimSpace(out.String()) {
+	if dir, err := resolve("open/model"); err != nil || dir != strings.TrimSpace(out.String()) {
 		t.Errorf("%s, %v, want what fetch printed: %s", dir, err, out.String())
 	}
 	if err := os.MkdirAll(filepath.Join("open", "model"), 0o777); err != nil {
 		t.Fatal(err)
 	}
-	if dir, err := modelFolder("open/model"); err != nil || dir != "open/model" {
-		t.Errorf("%s, %v, want the folder of this name", dir, err)
-	}
-	for _, arg := range []string{"../none", "cache/CACHEDIR.TAG", "a/b/c"} {
-		if _, err := modelFolder(arg); err == nil || !strings.Contains(err.Error(), "is no folder with a model") {
-			t.Errorf("%s: %v", arg, err)
+	for _, arg := range []string{"", "open/model", "../none", "cache/CACHEDIR.TAG", "a/b/c"} {
+		if dir, err := resolve(arg); err != nil || dir != arg {
+			t.Errorf("%q became %q, %v", arg, dir, err)
 		}
 	}
 }

@@ -94,6 +94,9 @@ type inspectedFile struct {
 }
 
 func (o *modelInspect) run(io streams, path string) error {
+	if err := resolveModels(&path); err != nil {
+		return err
+	}
 	x := &inspection{Path: path, Encoders: []inspectedEncoder{}, Notes: []string{}}
 	if info, err := os.Stat(path); err != nil {
 		return err

@@ -105,6 +105,9 @@ func (o *searching) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
+	if err := resolveModels(&o.encoder); err != nil {
+		return err
+	}
 	ix, err := index.Open(o.index)
 	if err != nil {
 		return err

@@ -171,6 +171,9 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 }
 
 func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error {
+	if err := resolveModels(&plan.Student.From); err != nil {
+		return err
+	}
 	if err := checkOutput(o.output, distill.PlanFile); err != nil {
 		return err
 	}

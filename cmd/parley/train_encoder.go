@@ -154,6 +154,9 @@ func (o *encoderTraining) plan(given func(flag string) bool) (distill.EncoderPla
 }
 
 func (o *encoderTraining) run(ctx context.Context, io streams, plan distill.EncoderPlan) error {
+	if err := resolveModels(&o.from); err != nil {
+		return err
+	}
 	if err := checkOutput(o.output, distill.PlanFile); err != nil {
 		return err
 	}
