@@ -4,12 +4,11 @@
 #
 #   bench/splade.sh DATA VOCAB WEIGHTS OUT
 #
-# DATA, VOCAB and OUT are those of bench/conversations.sh, whose splits and students are made here too if they are not
-# there. WEIGHTS is a folder of transformers over VOCAB, such as all-MiniLM-L6-v2's. What is there already is not made
-# again. SHARE (.4) is the share of CANARD's training conversations that the transformer learns from, so that all of
-# it takes half an hour on two cores.
+# DATA, VOCAB and OUT are those of bench/conversations.sh, whose split of QReCC and whose indexes are used. WEIGHTS is
+# a folder of transformers over VOCAB, such as all-MiniLM-L6-v2's. What is there already is not made again. SHARE (.05) is the share of CANARD's training conversations that the students learn from, so that all of it
+# takes half an hour on two cores. Students are trained with three seeds, the SPLADE with one.
 set -euo pipefail
-data=$(realpath "$1") vocab=$(realpath "$2") weights=$(realpath "$3") out=$(realpath -m "$4") share=${SHARE:-.4}
+data=$(realpath "$1") vocab=$(realpath "$2") weights=$(realpath "$3") out=$(realpath -m "$4") share=${SHARE:-.05}
 mkdir -p "$out"
 cd "$(dirname "$0")/.."
 CGO_ENABLED=0 go build -o "$out/parley" ./cmd/parley
@@ -38,10 +37,12 @@ once "$out/splade/config.json" parley train encoder --from "$weights" --collecti
 # same turns, over BM25.
 once "$out/splade-train.index/index.json" parley index --collection "$out/qrecc-a" --encoder "$out/splade" -o "$out/splade-train.index"
 turns=$out/canard-a,$out/qrecc-a
-once "$out/splade-student/config.json" parley train --index "$out/splade-train.index" --turns "$turns" \
-  --plan bench/splade-student.yaml --from "$out/splade" -o "$out/splade-student"
-for student in features mlp; do
-  once "$out/$student/config.json" parley train --index "$out/train.index" --turns "$turns" --student $student -o "$out/$student"
+for seed in 1 2 3; do
+  once "$out/splade-student-$seed/config.json" parley train --index "$out/splade-train.index" --turns "$turns" \
+    --plan bench/splade-student.yaml --from "$out/splade" --seed $seed -o "$out/splade-student-$seed"
+  for student in features mlp; do
+    once "$out/small-$student-$seed/config.json" parley train --index "$out/train.index" --turns "$turns" --student $student --seed $seed -o "$out/small-$student-$seed"
+  done
 done
 
 search() { # search COLLECTION INDEX NAME FLAGS...
@@ -57,15 +58,19 @@ measure() { # measure TITLE COLLECTION SOURCE "MODE..." FLAGS...: SOURCE is the 
   name=$(basename "$source") runs=$out/splade-runs/$(basename "$collection")
   once "$out/$name.index/index.json" parley index --collection "$source" --vocab "$vocab" -o "$out/$name.index"
   once "$out/$name.splade.index/index.json" parley index --collection "$source" --encoder "$out/splade" -o "$out/$name.splade.index"
-  search "$collection" "$out/$name.splade.index" splade-student --encoder "$out/splade-student" "$@"
-  systems+=("$runs/splade-student")
+  for seed in 1 2 3; do
+    search "$collection" "$out/$name.splade.index" splade-student-$seed --encoder "$out/splade-student-$seed" "$@"
+    for student in mlp features; do
+      search "$collection" "$out/$name.index" "bm25-$student-$seed" --encoder "$out/small-$student-$seed" "$@"
+    done
+  done
+  systems+=("splade-student=$runs/splade-student-1,$runs/splade-student-2,$runs/splade-student-3")
   for mode in last questions history $modes; do
     search "$collection" "$out/$name.splade.index" "splade-${mode/:/-}" --query "$mode" "$@"
     systems+=("$runs/splade-${mode/:/-}")
   done
   for student in mlp features; do
-    search "$collection" "$out/$name.index" "bm25-$student" --encoder "$out/$student" "$@"
-    systems+=("$runs/bm25-$student")
+    systems+=("bm25-$student=$runs/bm25-$student-1,$runs/bm25-$student-2,$runs/bm25-$student-3")
   done
   for mode in last questions history $modes; do
     search "$collection" "$out/$name.index" "bm25-${mode/:/-}" --query "$mode" "$@"
