@@ -20,19 +20,28 @@ func NewInference(c Config, s Source) (*Inference, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	reader := reader{source: s, tensors: c.Tensors()}
+	release := func([]float32) {}
+	if r, ok := s.(releaser); ok {
+		release = r.Release
+	}
+	reader := reader{source: s, tensors: c.Tensors(), release: release}
 	f := &Inference{config: c, weights: c.assemble(reader.take)}
 	if reader.err != nil {
 		return nil, reader.err
 	}
-	f.weights.pack()
+	f.weights.pack(release)
 	return f, nil
 }
+
+// A releaser is a source that is told when values are not needed for now, so that
+// weights which are packed do not stay in memory twice.
+type releaser interface{ Release(values []float32) }
 
 // reader hands out the tensors of a source in order.
 type reader struct {
 	source  Source
 	tensors []Tensor
+	release func(values []float32)
 	err     error
 }
 
@@ -50,7 +59,8 @@ func (r *reader) take(size int) array {
 		if len(values) == size {
 			return array{value: values}
 		}
-		if joined = append(joined, values...); len(joined) == size {
+		joined = append(joined, values...)
+		if r.release(values); len(joined) == size {
 			return array{value: joined}
 		}
 	}
@@ -59,21 +69,22 @@ func (r *reader) take(size int) array {
 
 // pack packs the matrices of products; the decoder leaves the word embeddings in
 // place, which are read row by row.
-func (w *weights) pack() {
+func (w *weights) pack(release func([]float32)) {
 	for i := range w.layers {
 		l := &w.layers[i]
 		for _, dense := range []*linear{&l.qkv, &l.out, &l.inner, &l.outer} {
-			dense.pack()
+			dense.pack(release)
 		}
 	}
 	if w.decoder.bias.value != nil {
-		w.transform.pack()
-		w.decoder.pack()
+		w.transform.pack(release)
+		w.decoder.pack(release)
 	}
 }
 
-func (l *linear) pack() {
+func (l *linear) pack(release func([]float32)) {
 	l.packed = f32.PackT(l.weight.value)
+	release(l.weight.value.Data)
 	l.weight = matrix{}
 }
 

@@ -233,6 +233,9 @@ func (w *weights) isMadeUp(name string, f family) bool {
 	return w.madeUp && strings.HasPrefix(name, f.head)
 }
 
+// Release tells that values, which F32 returned, are not needed for now.
+func (w *weights) Release(values []float32) { w.file.Release(values) }
+
 // F32 returns the tensor name of the network, widened to float32.
 func (w *weights) F32(name string, shape ...int) ([]float32, error) {
 	f := familyOf(w.config)
@@ -266,6 +269,7 @@ func (w *weights) read(name string, shape []int) ([]float32, error) {
 			return nil, fmt.Errorf("%s: weight %d of tensor %q is %v, no finite number: the file is damaged, or its training diverged", w.file.Path(), i, at, x)
 		}
 	}
+	w.file.Release(values) // which the look at each of them has brought into memory
 	return values, nil
 }
 

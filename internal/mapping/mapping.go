@@ -12,12 +12,27 @@ package mapping
 import (
 	"errors"
 	"os"
+	"unsafe"
 )
 
 // File is a whole file in memory.
 type File struct {
 	Data  []byte // not to be changed, nor used after Close
 	close func() error
+
+	mapped bool
+}
+
+// Release tells that part, of Data, is not needed for now: the whole pages of
+// memory in it are given back where that can be told, and come again when they
+// are looked at.
+func (f *File) Release(part []byte) {
+	page, first := uintptr(os.Getpagesize()), uintptr(unsafe.Pointer(unsafe.SliceData(part)))
+	from := (first+page-1)&^(page-1) - first
+	to := (first+uintptr(len(part)))&^(page-1) - first
+	if f.mapped && len(part) > 0 && int(from) < int(to) {
+		release(part[from:to])
+	}
 }
 
 // ErrNotRegular means a folder, or another thing, in place of a file.

@@ -14,5 +14,5 @@ func mapOpen(f *os.File, size int) (*File, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "mmap", Path: f.Name(), Err: err}
 	}
-	return &File{Data: data, close: func() error { return unix.Munmap(data) }}, nil
+	return &File{Data: data, close: func() error { return unix.Munmap(data) }, mapped: true}, nil
 }

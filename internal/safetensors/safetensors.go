@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"unsafe"
 
 	"parley/internal/f32"
 	"parley/internal/mapping"
@@ -57,6 +58,22 @@ type File struct {
 	entries  []entry // in the order of their names
 	mapped   []*mapping.File
 	Metadata map[string]string // of a sharded file none
+}
+
+// Release tells that values, which F32 returned, are not needed for now: the
+// memory that maps them is given back until they are looked at again.
+func (f *File) Release(values []float32) {
+	part := raw(values)
+	if part == nil {
+		return
+	}
+	first := uintptr(unsafe.Pointer(unsafe.SliceData(part)))
+	for _, m := range f.mapped {
+		start := uintptr(unsafe.Pointer(unsafe.SliceData(m.Data)))
+		if start <= first && first+uintptr(len(part)) <= start+uintptr(len(m.Data)) {
+			m.Release(part)
+		}
+	}
 }
 
 const (
