@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,20 +21,13 @@ import (
 
 // training says what is trained, and on what.
 type training struct {
+	trainingRun
 	index    string
 	turns    []string
 	teachers []string
 	student  string
 	from     string
-	planFile string
-	exclude  string
-	seed     uint64
-	workers  int
-	restart  bool
-	every    time.Duration
-	epochs   int
 	dfL1     float64
-	output   string
 }
 
 func newTrainCommand(io streams) *cobra.Command {
@@ -76,15 +66,8 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 	flags.StringSliceVar(&o.teachers, "teacher", nil, "rewriters to learn from: human, or names of the collection's rewrites (default human)")
 	flags.StringVar(&o.student, "student", "", "features, mlp or splade (default features)")
 	flags.StringVar(&o.from, "from", "", "folder of the checkpoint that a splade student starts from")
-	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
-	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
-	flags.IntVar(&o.epochs, "epochs", 0, "how often each turn is seen (default 6, more where turns are few; splade: 5)")
 	flags.Float64Var(&o.dfL1, "df-l1", 0, "weight of the regulariser that makes queries cheap to search (default .1, splade: 0; 0 for none)")
-	flags.Uint64Var(&o.seed, "seed", 0, "seed of weights, order, candidates and dropout (default 1)")
-	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
-	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
-	flags.DurationVar(&o.every, "checkpoint-every", distill.DefaultCheckpointEvery, "how much work an interruption may cost; by default more where checkpoints are large")
-	flags.StringVarP(&o.output, "output", "o", "", "folder of the model")
+	o.flags(flags, "weights, order, candidates and dropout", "how often each turn is seen (default 6, more where turns are few; splade: 5)")
 	printPlan := flags.Bool("print-plan", false, "print the resolved plan and train nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		plan, err := o.plan(cmd.Flags().Changed)
@@ -94,14 +77,8 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 		if *printPlan {
 			return plan.Write(io.out)
 		}
-		for _, required := range []string{"index", "turns", "output"} {
-			_ = cmd.MarkFlagRequired(required)
-		}
-		if err := cmd.ValidateRequiredFlags(); err != nil { // not before: --print-plan needs none
-			return usageError{err}
-		}
-		if !cmd.Flags().Changed("checkpoint-every") {
-			o.every = 0 // as often as is cheap
+		if err := require(cmd, "index", "turns", "output"); err != nil {
+			return err
 		}
 		if plan.Student.Kind == distill.StudentSplade && plan.Student.From == "" {
 			return usagef("a splade student starts from a checkpoint: name its folder with --from")
@@ -113,24 +90,17 @@ same command from MODEL.checkpoint and ends with the same weights, bit for bit.`
 }
 
 // check refuses flags whose values make no sense in any plan.
-func (o *training) check() error {
-	switch {
-	case o.workers < 0:
-		return usagef("--workers %d: it cannot be negative", o.workers)
-	case o.every <= 0:
-		return usagef("--checkpoint-every %v: it must be more than 0, such as 15s", o.every)
-	case o.epochs < 0:
-		return usagef("--epochs %d: it cannot be negative", o.epochs)
-	case !(o.dfL1 >= 0) || math.IsInf(o.dfL1, 0):
+func (o *training) check(given func(flag string) bool) error {
+	if !(o.dfL1 >= 0) || math.IsInf(o.dfL1, 0) {
 		return usagef("--df-l1 %v: it must be a number, 0 or more", o.dfL1)
 	}
-	return nil
+	return o.trainingRun.check(given)
 }
 
 // plan resolves defaults, plan file and flags, the later before the earlier.
 func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 	plan := distill.DefaultPlan(distill.StudentFeatures)
-	if err := o.check(); err != nil {
+	if err := o.check(given); err != nil {
 		return plan, err
 	}
 	if o.student != "" {
@@ -191,16 +161,9 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 		return err
 	}
 	data.Name = o.name()
-	options := distill.Options{
-		Workers: o.workers, Checkpoint: filepath.Clean(o.output) + ".checkpoint", CheckpointEvery: o.every,
-	}
-	if options.Workers == 0 {
-		options.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.restart {
-		if err := os.Remove(options.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	options, err := o.options()
+	if err != nil {
+		return err
 	}
 	result, err := trainStudent(ctx, io, "train", data, plan, options)
 	if err != nil {

@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,20 +17,13 @@ import (
 
 // encoderTraining says what encoder is trained, and on what.
 type encoderTraining struct {
+	trainingRun
 	from        string
 	collections []string
 	queries     []string
 	runs        []string
-	exclude     string
 	separate    bool
 	pseudo      int
-	planFile    string
-	seed        uint64
-	epochs      int
-	workers     int
-	restart     bool
-	every       time.Duration
-	output      string
 }
 
 func newTrainEncoderCommand(io streams) *cobra.Command {
@@ -71,16 +60,9 @@ from MODEL.checkpoint and ends with the same weights, bit for bit.`,
 	flags.StringSliceVar(&o.collections, "collection", nil, "folders of collections: passages, turns and judgements")
 	flags.StringSliceVar(&o.queries, "query", nil, "ways to ask a turn, one drawn each time: rewrite, rewrite:NAME, last, questions, history (default rewrite)")
 	flags.StringSliceVar(&o.runs, "run", nil, "runs of a system that searched for the turns: negatives, and a teacher's scores")
-	flags.StringVar(&o.exclude, "exclude", "", "file of conversation ids to leave out, one a line")
 	flags.BoolVar(&o.separate, "separate", false, "give queries and passages weights of their own")
 	flags.IntVar(&o.pseudo, "pseudo", 0, "queries made of each passage in each epoch (default 0)")
-	flags.StringVar(&o.planFile, "plan", "", "plan file (YAML); other flags go before it")
-	flags.Uint64Var(&o.seed, "seed", 0, "seed of order, negatives, pseudo-queries and dropout (default 1)")
-	flags.IntVar(&o.epochs, "epochs", 0, "how often each query is seen (default 3, more where they are few)")
-	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
-	flags.BoolVar(&o.restart, "restart", false, "drop the checkpoint of an interrupted training")
-	flags.DurationVar(&o.every, "checkpoint-every", 0, "how much work an interruption may cost (default 15s, more where checkpoints are large)")
-	flags.StringVarP(&o.output, "output", "o", "", "folder of the model")
+	o.flags(flags, "order, negatives, pseudo-queries and dropout", "how often each query is seen (default 3, more where they are few)")
 	printPlan := flags.Bool("print-plan", false, "print the resolved plan and train nothing")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		plan, err := o.plan(cmd.Flags().Changed)
@@ -90,11 +72,8 @@ from MODEL.checkpoint and ends with the same weights, bit for bit.`,
 		if *printPlan {
 			return plan.Write(io.out)
 		}
-		for _, required := range []string{"from", "collection", "output"} {
-			_ = cmd.MarkFlagRequired(required)
-		}
-		if err := cmd.ValidateRequiredFlags(); err != nil { // not before: --print-plan needs none
-			return usageError{err}
+		if err := require(cmd, "from", "collection", "output"); err != nil {
+			return err
 		}
 		return o.run(cmd.Context(), io, plan)
 	}
@@ -103,17 +82,10 @@ from MODEL.checkpoint and ends with the same weights, bit for bit.`,
 
 // check refuses flags whose values make no sense in any plan.
 func (o *encoderTraining) check(given func(flag string) bool) error {
-	switch {
-	case o.workers < 0:
-		return usagef("--workers %d: it cannot be negative", o.workers)
-	case o.every <= 0 && given("checkpoint-every"):
-		return usagef("--checkpoint-every %v: it must be more than 0, such as 15s", o.every)
-	case o.epochs < 0:
-		return usagef("--epochs %d: it cannot be negative", o.epochs)
-	case o.pseudo < 0:
+	if o.pseudo < 0 {
 		return usagef("--pseudo %d: it cannot be negative", o.pseudo)
 	}
-	return nil
+	return o.trainingRun.check(given)
 }
 
 // plan resolves defaults, plan file and flags, the later before the earlier.
@@ -176,16 +148,9 @@ func (o *encoderTraining) run(ctx context.Context, io streams, plan distill.Enco
 	if err != nil {
 		return err
 	}
-	options := distill.Options{
-		Workers: o.workers, Checkpoint: filepath.Clean(o.output) + ".checkpoint", CheckpointEvery: o.every,
-	}
-	if options.Workers == 0 {
-		options.Workers = runtime.GOMAXPROCS(0)
-	}
-	if o.restart {
-		if err := os.Remove(options.Checkpoint); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
-		}
+	options, err := o.options()
+	if err != nil {
+		return err
 	}
 	result, err := trainEncoder(ctx, io, start, data, plan, options)
 	if err != nil {
@@ -243,7 +208,7 @@ func (o *encoderTraining) data(ctx context.Context, io streams, plan distill.Enc
 		return data, err
 	}
 	if len(plan.Pairs.Queries) > 0 {
-		turns := training{turns: o.collections, exclude: o.exclude}
+		turns := training{trainingRun: trainingRun{exclude: o.exclude}, turns: o.collections}
 		if data.Conversations, err = turns.conversations(io); err != nil {
 			return data, err
 		}
