@@ -55,13 +55,16 @@ func (s state) within(t *trainer) bool {
 // key identifies a training: its plan, and what it is trained on.
 func (t *trainer) key(ctx context.Context) (string, error) {
 	h := hasher{Hash: sha256.New()}
-	fmt.Fprintln(h, "parley training 2", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
+	fmt.Fprintln(h, "parley training 3", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
 	_ = t.plan.Write(h) // a hash takes every write
 	for _, examples := range [][]example{t.training, t.held} {
 		h.numbers(uint32(len(examples)))
 		for i := range examples {
 			h.example(&examples[i])
 		}
+	}
+	for _, passages := range t.watch.wanted {
+		h.numbers(passages...)
 	}
 	for _, p := range t.student.Parameters() {
 		h.floats(p.Value)
@@ -92,6 +95,7 @@ func (h *hasher) example(ex *example) {
 	h.vector(ex.teacher)
 	h.numbers(ex.rankings.Teacher...)
 	h.numbers(ex.rankings.History...)
+	h.numbers(ex.relevant...)
 }
 
 func (h *hasher) vector(v sparse.Vector) {

@@ -131,7 +131,7 @@ func smallPlan(kind string) Plan {
 	p.Student.Dim, p.Student.Hidden, p.Student.MinCount = 8, 8, 2
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 6, 16, 1e-2
 	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
-	p.Validation = .2
+	p.Validation.Share = .2
 	p.Objective.DFL1 = 0
 	return p
 }
@@ -264,7 +264,7 @@ func TestBestEpochIsKept(t *testing.T) {
 			t.Fatalf("seed %d: kept epoch %d, the best is %d", p.Seed, r.Best, lowest+1)
 		}
 		tr := r.keeper.t.(*trainer)
-		kept, err := tr.validate(context.Background(), p.terms(tr.schedule.steps))
+		kept, err := tr.look(context.Background(), p.terms(tr.schedule.steps), true)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,9 @@ type Data struct {
 	// Encode is the query encoder that Passages were made to be searched with;
 	// the rewrites are encoded by it.
 	Encode func(dialog.Context) sparse.Vector
+	// Judged returns the passages that are judged relevant to turn i (from 0) of
+	// c, ascending; none where nothing is known. nil stands for no judgements.
+	Judged func(c dialog.Conversation, i int) []uint32
 	// Teacher is who teaches; nil stands for the rewriters that the plan names.
 	Teacher Teacher
 }
@@ -34,7 +37,8 @@ type example struct {
 	context  input.Context
 	teacher  sparse.Vector // the teacher's query
 	rankings Rankings
-	seed     uint64 // tells the turn's random numbers from those of other turns
+	relevant []uint32 // the passages judged relevant, ascending
+	seed     uint64   // tells the turn's random numbers from those of other turns
 }
 
 // Counts tell what became of the turns of the conversations.
@@ -88,7 +92,7 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 			ids[n] = d.Conversations[places[n].conversation].ID
 		}
 	}
-	held, conversations := heldOut(ids, t.plan.Validation)
+	held, conversations := heldOut(ids, t.plan.Validation.Share)
 	for n, ex := range ready {
 		switch {
 		case ex == nil:
@@ -112,8 +116,8 @@ func (t *trainer) enough(teacher Teacher) error {
 		return fmt.Errorf("no turn can be trained on: none of the %d turns has the rewrite by %s", c.Turns, teacher)
 	case c.Training+c.Validation == 0:
 		return fmt.Errorf("no turn can be trained on: of %d turns %d lack a rewrite by %s, and the rewrites of %d have no term that is both in the history and in a passage", c.Turns, c.NoTeacher, teacher, c.Unreachable)
-	case c.Validation == 0 && t.plan.Validation > 0:
-		return fmt.Errorf("no conversation can be held out for validation: only one has turns to train on; add conversations, or set validation to 0 in the plan to keep the last epoch")
+	case c.Validation == 0 && t.plan.Validation.Share > 0:
+		return fmt.Errorf("no conversation can be held out for validation: only one has turns to train on; add conversations, or set validation.share to 0 in the plan to keep the last epoch")
 	}
 	return nil
 }
@@ -132,6 +136,9 @@ func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int)
 		return nil
 	}
 	ex.teacher = q
+	if d.Judged != nil {
+		ex.relevant = d.Judged(c, i)
+	}
 	depth := t.plan.Candidates.Depth
 	if t.plan.Candidates.Teacher > 0 {
 		ex.rankings.Teacher = d.Rank(q, depth)

@@ -126,7 +126,7 @@ func TestFewTurnsHaveTheTeacher(t *testing.T) {
 	if _, err := Train(context.Background(), w.data(), p, Options{}); err == nil || !strings.Contains(err.Error(), "only one has turns to train on") {
 		t.Errorf("with one conversation: error %v", err)
 	}
-	p.Validation = 0
+	p.Validation.Share = 0
 	if r := train(t, w, p, Options{}); r.Counts.Training != 4 || r.Best != 0 {
 		t.Errorf("without validation: %+v, best %d", r.Counts, r.Best)
 	}

@@ -18,10 +18,13 @@ type Epoch struct {
 	// Of an encoder of passages too: the mean number of terms of a passage, and on
 	// held-out queries how well their relevant passages rank among a fixed pool:
 	// the mean reciprocal rank, and the share within the first 10.
-	PassageL0  float64 `json:"passage_l0,omitempty"`
-	RR         float64 `json:"rr,omitempty"`
-	Recall     float64 `json:"recall_10,omitempty"`
-	Validation *Epoch  `json:"validation,omitempty"`
+	PassageL0 float64 `json:"passage_l0,omitempty"`
+	RR        float64 `json:"rr,omitempty"`
+	Recall    float64 `json:"recall_10,omitempty"`
+	// Measured is what a look was to find out, and Validation the look after the
+	// epoch, if there was one.
+	Measured   *Measured `json:"measured,omitempty"`
+	Validation *Epoch    `json:"validation,omitempty"`
 }
 
 // sums are running sums over the turns of some batches.

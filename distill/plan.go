@@ -26,9 +26,7 @@ type Plan struct {
 	Objective  ObjectivePlan `yaml:"objective" json:"objective"`
 	Optimiser  OptimiserPlan `yaml:"optimiser" json:"optimiser"`
 
-	// Validation is the share of the conversations held out to choose the best
-	// checkpoint.
-	Validation float64 `yaml:"validation" json:"validation"`
+	Validation ValidationPlan `yaml:"validation" json:"validation"`
 	// Seed sets the initial weights, the order of the turns, the candidates and
 	// the dropped tokens. The held-out conversations do not depend on it.
 	Seed uint64 `yaml:"seed" json:"seed"`
@@ -108,7 +106,7 @@ func DefaultPlan(kind string) Plan {
 		Optimiser: OptimiserPlan{
 			Batch: 64, LearningRate: 2e-3, WarmUp: .05, Clip: 1, TokenDropout: .15,
 		},
-		Validation: .05,
+		Validation: defaultValidation(),
 		Seed:       1,
 	}
 }
@@ -167,8 +165,7 @@ func (p Plan) Validate() error {
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-		{share(p.Validation) && p.Validation < 1, "validation must be at least 0 and below 1"},
-	}), p.applies())
+	}), p.Validation.Validate(), p.applies())
 }
 
 func (p Plan) known() bool {

@@ -16,7 +16,7 @@ func defaultSplade() Plan {
 		Optimiser: OptimiserPlan{
 			Epochs: 5, Batch: 20, LearningRate: 2e-5, WarmUp: .01, Clip: 1, Dropout: .1, MicroBatch: 2048,
 		},
-		Validation: .05,
+		Validation: defaultValidation(),
 		Seed:       1,
 	}
 }

@@ -36,6 +36,10 @@ func (r *Result) Kept() Epoch {
 	return r.History[len(r.History)-1]
 }
 
+// EndedEarly tells whether the training ended before its last epoch, since the
+// plan's patience did.
+func (r *Result) EndedEarly() bool { return len(r.History) < r.Plan.Optimiser.Epochs }
+
 // Save writes the student as the model folder path, the plan and the history of
 // losses beside it, and removes the training's checkpoint.
 func (r *Result) Save(path string) error {

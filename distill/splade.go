@@ -138,6 +138,9 @@ func (r *Result) measured() []checkpoint.Result {
 		kept, on = *kept.Validation, "held-out turns"
 	}
 	results := []checkpoint.Result{{Collection: on, Measure: "loss", Value: kept.Loss}}
+	if m := kept.Measured; m != nil && m.Measure != MeasureLoss {
+		results = append(results, checkpoint.Result{Collection: fmt.Sprintf("%d %s", m.Turns, on), Measure: m.Measure, Value: m.Value})
+	}
 	for _, l := range kept.Terms {
 		results = append(results, checkpoint.Result{Collection: on, Measure: l.Term, Value: l.Value})
 	}

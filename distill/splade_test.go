@@ -42,7 +42,7 @@ func spladePlan() Plan {
 	p := DefaultPlan(StudentSplade)
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 2, 16, 1e-3
 	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
-	p.Validation = .2
+	p.Validation.Share = .2
 	return p
 }
 

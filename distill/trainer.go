@@ -52,6 +52,7 @@ type trainer struct {
 	training []example
 	held     []example
 	schedule schedule
+	watch    watch
 
 	epoch   int // the epoch under way, from 0
 	at      int // steps done in it
@@ -77,7 +78,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 	if err := keeper.restore(ctx); err != nil {
 		return nil, err
 	}
-	for t.epoch < t.plan.Optimiser.Epochs {
+	for !t.done() {
 		if err := t.runEpoch(ctx, o.Progress, keeper); err != nil {
 			return nil, err
 		}
@@ -123,6 +124,9 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 		t.read, t.notes = from.read, from.notes
 	}
 	if t.training, t.held, err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
+		return nil, err
+	}
+	if t.watch, err = newWatch(plan.Validation, t.held, d.Rank); err != nil {
 		return nil, err
 	}
 	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(len(t.training))
@@ -186,13 +190,15 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 		}
 	}
 	summary := t.summary(nil)
-	if len(t.held) > 0 {
-		validation, err := t.validate(ctx, terms)
+	if t.looksAfter(t.epoch + 1) {
+		validation, err := t.look(ctx, terms, true)
 		if err != nil {
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
-		t.best.look(validation.Loss, t.epoch+1, t.student.Parameters())
+		if t.competes(summary) {
+			t.best.look(validation.Measured.cost(), t.epoch+1, t.student.Parameters())
+		}
 	}
 	t.history = append(t.history, summary)
 	t.epoch, t.at, t.running = t.epoch+1, 0, sums{}
@@ -218,31 +224,4 @@ func (t *trainer) seed(source *rand.PCG, stream, n uint64, which ...uint64) {
 func mixed(mix, n uint64) uint64 {
 	mix = (mix ^ n) * 0x9e3779b97f4a7c15
 	return mix ^ mix>>29
-}
-
-// validate evaluates the objective, all weights at their full height, on the
-// held-out turns.
-func (t *trainer) validate(ctx context.Context, terms []weighted) (Epoch, error) {
-	var all sums
-	size := t.plan.Optimiser.Batch
-	var batch []int
-	for from := 0; from < len(t.held); from += size {
-		if err := ctx.Err(); err != nil {
-			return Epoch{}, err
-		}
-		batch = batch[:0]
-		for i := from; i < min(from+size, len(t.held)); i++ {
-			batch = append(batch, i)
-		}
-		t.begin(t.held, batch, false)
-		for from, to := 0, 0; from < len(batch); from = to {
-			to = t.next(from)
-			b := t.forward(from, to)
-			t.evaluate(b, terms, fullWeight)
-			all.add(b, t.stage.losses)
-		}
-	}
-	e := all.mean(nil)
-	e.Epoch = t.epoch + 1
-	return e, nil
 }

@@ -15,8 +15,6 @@ import (
 	"parley/distill"
 	"parley/index"
 	"parley/internal/durable"
-	"parley/search"
-	"parley/sparse"
 )
 
 // training says what is trained, and on what.
@@ -160,6 +158,9 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err != nil {
 		return err
 	}
+	if data.Judged, err = o.judged(ix); err != nil {
+		return err
+	}
 	data.Name = o.name()
 	options, err := o.options()
 	if err != nil {
@@ -235,27 +236,6 @@ func (o *training) conversations(io streams) ([]dialog.Conversation, error) {
 	return talk, nil
 }
 
-// trainingData joins conversations and the index whose passages are ranked.
-func trainingData(ix *index.Index, talk []dialog.Conversation) (distill.Data, error) {
-	own, err := openEncoder("", ix)
-	if err != nil {
-		return distill.Data{}, err
-	}
-	searcher := search.New(ix, search.Options{Workers: 1})
-	rank := func(q sparse.Vector, k int) []uint32 {
-		hits := searcher.Search(q, k, nil)
-		passages := make([]uint32, len(hits))
-		for i, h := range hits {
-			passages[i] = uint32(h.Passage)
-		}
-		return passages
-	}
-	return distill.Data{
-		Conversations: talk, Vocabulary: own.Vocabulary(), Passages: ix, Rank: rank,
-		Encode: own.Query,
-	}, nil
-}
-
 // trainStudent trains with progress under the given title.
 func trainStudent(ctx context.Context, io streams, title string, data distill.Data, plan distill.Plan, o distill.Options) (*distill.Result, error) {
 	turns := 0
@@ -286,7 +266,15 @@ func tellTraining(io streams, r *distill.Result) {
 	}
 	fmt.Fprintln(io.out)
 	kept := r.Kept()
+	if r.EndedEarly() {
+		fmt.Fprintf(io.out, "ended after %d of %d epochs: %s none better than the best\n",
+			len(r.History), r.Plan.Optimiser.Epochs, count(r.Plan.Validation.Patience, "look")+" in a row,")
+	}
 	if v := kept.Validation; v != nil {
-		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out loss %.4f, L0 %.1f, FLOPS %.3f\n", kept.Epoch, len(r.History), v.Loss, v.L0, v.FLOPS)
+		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out ", kept.Epoch, len(r.History))
+		if m := v.Measured; m.Measure != distill.MeasureLoss {
+			fmt.Fprintf(io.out, "%s %.4f (%s), ", m.Measure, m.Value, count(m.Turns, "turn"))
+		}
+		fmt.Fprintf(io.out, "loss %.4f, L0 %.1f, FLOPS %.3f\n", v.Loss, v.L0, v.FLOPS)
 	}
 }
