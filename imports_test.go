@@ -20,7 +20,7 @@ const lattice = `
 sparse dialog trec                                                →
 internal/f32 internal/wordpiece internal/mapping                  →
 internal/durable internal/table internal/strictjson               →
-internal/hub internal/hub/hubtest                                 →
+internal/hub internal/hub/hubtest distill/sample                  →
 
 measure             → trec sparse
 internal/world      → dialog
