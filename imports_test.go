@@ -36,7 +36,8 @@ internal/bert       → sparse internal/f32
 internal/checkpoint → internal/f32 internal/bert internal/wordpiece internal/safetensors internal/mapping internal/strictjson
 internal/model      → dialog internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint
 encoder             → dialog sparse internal/wordpiece internal/input internal/lexical internal/bert internal/checkpoint internal/model
-distill             → dialog sparse trec measure internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
+distill/objective   → sparse internal/f32
+distill             → distill/objective dialog sparse trec measure internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
 rewrite             → dialog
 .                   → dialog sparse trec encoder index search
 internal/serve      → . dialog trec

@@ -14,7 +14,7 @@ parley() { "$out/parley" "$@" --quiet; }
 
 try() { # try LEARNING_RATE TEMPERATURE
   local name=$at/rate-$1-temperature-$2
-  printf 'student: {kind: splade}\nobjective: {temperature: %s}\noptimiser: {epochs: 1, learning_rate: %s, warm_up: .05}\n' "$2" "$1" >"$name.yaml"
+  printf 'student: {kind: splade}\nobjective: {kld: {temperature: %s}}\noptimiser: {epochs: 1, learning_rate: %s, warm_up: .05}\n' "$2" "$1" >"$name.yaml"
   [ -e "$name/config.json" ] || parley train --index "$out/splade-train.index" --turns "$at/some,$at/fit" --plan "$name.yaml" --from "$out/splade" -o "$name" >&2
   [ -e "$name.run" ] || parley search --index "$out/splade-train.index" --collection "$at/dev" --encoder "$name" --unseen -o "$name.run"
   runs+=("$name.run")

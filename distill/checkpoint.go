@@ -93,9 +93,9 @@ func (h *hasher) example(ex *example) {
 		h.numbers(uint32(role)<<8 | uint32(ex.context.Distances[i]))
 	}
 	h.vector(ex.teacher)
+	h.numbers(ex.relevant...)
 	h.numbers(ex.rankings.Teacher...)
 	h.numbers(ex.rankings.History...)
-	h.numbers(ex.relevant...)
 }
 
 func (h *hasher) vector(v sparse.Vector) {

@@ -18,7 +18,7 @@ func TestResumes(t *testing.T) {
 	w := newWorld(t)
 	p := smallPlan(StudentMLP)
 	p.Optimiser.Epochs = 2
-	p.Objective.DFL1 = .1
+	p.Objective.DFL1.Weight = .1
 	whole := train(t, w, p, Options{})
 	steps := len(whole.History) * ((whole.Counts.Training + p.Optimiser.Batch - 1) / p.Optimiser.Batch)
 	perEpoch := steps / 2

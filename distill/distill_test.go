@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"parley/dialog"
+	"parley/distill/objective"
 	"parley/encoder"
 	"parley/internal/wordpiece"
 	"parley/sparse"
@@ -132,7 +133,7 @@ func smallPlan(kind string) Plan {
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 6, 16, 1e-2
 	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
 	p.Validation.Share = .2
-	p.Objective.DFL1 = 0
+	p.Objective.DFL1.Weight = 0
 	return p
 }
 
@@ -264,7 +265,7 @@ func TestBestEpochIsKept(t *testing.T) {
 			t.Fatalf("seed %d: kept epoch %d, the best is %d", p.Seed, r.Best, lowest+1)
 		}
 		tr := r.keeper.t.(*trainer)
-		kept, err := tr.look(context.Background(), p.terms(tr.schedule.steps), true)
+		kept, err := tr.look(context.Background(), p.Objective.Terms(tr.schedule.steps), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -282,7 +283,7 @@ func TestBestEpochIsKept(t *testing.T) {
 // objective even while the regulariser's weight still rises.
 func TestValidationAtFullWeight(t *testing.T) {
 	p := smallPlan(StudentFeatures)
-	p.Objective.DFL1, p.Objective.Ramp = .5, 1
+	p.Objective.DFL1.Weight, p.Objective.DFL1.To = .5, 1
 	r := train(t, newWorld(t), p, Options{})
 	first := r.History[0]
 	if w := first.Terms[1].Weight; w >= .1 {
@@ -299,7 +300,7 @@ func TestValidationAtFullWeight(t *testing.T) {
 func TestLossGradient(t *testing.T) {
 	w := newWorld(t)
 	p := smallPlan(StudentMLP)
-	p.Objective.DFL1 = .5
+	p.Objective.DFL1.Weight = .5
 	tr, err := newTrainer(context.Background(), w.data(), p, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -311,7 +312,7 @@ func TestLossGradient(t *testing.T) {
 		}
 	}
 	batch := []int{3, 40, 77}
-	terms := p.terms(0) // no ramp
+	terms := p.Objective.Terms(0) // no ramp
 	forward := func() float64 {
 		tr.begin(tr.training, batch, false)
 		b := tr.forward(0, len(batch))
@@ -350,7 +351,7 @@ func TestLossGradient(t *testing.T) {
 func TestDivergenceIsTold(t *testing.T) {
 	w := newWorld(t)
 	p := smallPlan(StudentFeatures)
-	p.Objective.L1, p.Objective.Ramp, p.Optimiser.LearningRate = 1e6, 0, 1 // drives all weights to 0
+	p.Objective.L1.Weight, p.Objective.L1.Shape, p.Optimiser.LearningRate = 1e6, objective.ShapeConstant, 1 // drives all weights to 0
 	path := filepath.Join(t.TempDir(), "checkpoint")
 	if _, err := Train(context.Background(), w.data(), p, Options{Checkpoint: path}); err == nil || !strings.Contains(err.Error(), "the training diverged in epoch") {
 		t.Errorf("a student without weights: error %v", err)
@@ -360,7 +361,7 @@ func TestDivergenceIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr.student.Parameters()[0].Value[0] = float32(math.Inf(1))
-	if err := tr.step([]int{0, 1}, p.terms(1)); err == nil || !strings.Contains(err.Error(), "diverged") {
+	if err := tr.step([]int{0, 1}, p.Objective.Terms(1)); err == nil || !strings.Contains(err.Error(), "diverged") {
 		t.Errorf("an infinite weight: error %v", err)
 	}
 }
@@ -371,7 +372,7 @@ func TestRegulariserPaysByPrice(t *testing.T) {
 	w := newWorld(t)
 	p := smallPlan(StudentMLP)
 	plain := train(t, w, p, Options{}).History[p.Optimiser.Epochs-1].Validation
-	p.Objective.DFL1 = .5
+	p.Objective.DFL1.Weight = .5
 	cut := train(t, w, p, Options{}).History[p.Optimiser.Epochs-1].Validation
 	if cut.FLOPS > plain.FLOPS*.7 || cut.FLOPS/plain.FLOPS > cut.L0/plain.L0 {
 		t.Errorf("FLOPS went from %v to %v, L0 from %v to %v", plain.FLOPS, cut.FLOPS, plain.L0, cut.L0)

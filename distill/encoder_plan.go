@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"parley/dialog"
+	"parley/distill/objective"
 )
 
 // Where the relevant passages of a query come from.
@@ -143,7 +144,8 @@ func DefaultEncoderPlan() EncoderPlan {
 // ReadEncoderPlan reads a plan file, YAML over the values of base. Unknown keys
 // are refused; errors have the place in the file that name names.
 func ReadEncoderPlan(r io.Reader, name string, base EncoderPlan) (EncoderPlan, error) {
-	return readPlan(r, name, func(any) EncoderPlan { return base })
+	return readPlan(r, name, func(any) EncoderPlan { return base },
+		func(plan EncoderPlan, _ any) (EncoderPlan, error) { return plan, plan.Validate() })
 }
 
 // Write writes the plan as a plan file, every value named.
@@ -193,8 +195,8 @@ func (o PairsObjectivePlan) checks() []check {
 		{weight(o.InfoNCE), "objective.infonce must be from 0 to 1e6"},
 		{weight(o.MarginMSE), "objective.margin_mse must be from 0 to 1e6"},
 		{weight(o.KLD), "objective.kld must be from 0 to 1e6"},
-		{o.Temperature >= 1/highest && o.Temperature <= highest, "objective.temperature must be from 1e-6 to 1e6"},
-		{o.TeacherScale > 0 && o.TeacherScale <= highest, "objective.teacher_scale must be above 0 and at most 1e6"},
+		{o.Temperature >= 1/objective.Highest && o.Temperature <= objective.Highest, "objective.temperature must be from 1e-6 to 1e6"},
+		{o.TeacherScale > 0 && o.TeacherScale <= objective.Highest, "objective.teacher_scale must be above 0 and at most 1e6"},
 		{weight(o.QueryFLOPS), "objective.query_flops must be from 0 to 1e6"},
 		{weight(o.PassageFLOPS), "objective.passage_flops must be from 0 to 1e6"},
 		{weight(o.QueryL1), "objective.query_l1 must be from 0 to 1e6"},
@@ -230,32 +232,34 @@ func (p EncoderPlan) modes() ([]dialog.Mode, error) {
 
 // query returns the terms of the objective that look at queries and scores, for
 // a training of the given number of steps.
-func (o PairsObjectivePlan) query(steps int) []weighted {
+func (o PairsObjectivePlan) query(steps int) []objective.Weighted {
 	ramp := int(o.Ramp * float64(steps))
-	var terms []weighted
-	add := func(term Term, weight float64, ramp int) {
+	var terms []objective.Weighted
+	add := func(term objective.Term, weight float64, ramp int) {
 		if weight > 0 {
-			terms = append(terms, weighted{Term: term, weight: weight, ramp: ramp})
+			terms = append(terms, objective.Weighted{Term: term, Weight: weight, To: ramp, Shape: objective.ShapeQuadratic})
 		}
 	}
-	add(InfoNCE{o.Temperature}, o.InfoNCE, 0)
-	add(MarginMSE{}, o.MarginMSE, 0)
-	add(KLD{o.Temperature}, o.KLD, 0)
-	add(&FLOPS{}, o.QueryFLOPS, ramp)
-	add(L1{}, o.QueryL1, ramp)
+	add(objective.InfoNCE{Temperature: o.Temperature}, o.InfoNCE, 0)
+	add(objective.MarginMSE{}, o.MarginMSE, 0)
+	add(objective.KLD{Temperature: o.Temperature}, o.KLD, 0)
+	add(&objective.FLOPS{}, o.QueryFLOPS, ramp)
+	add(objective.L1{}, o.QueryL1, ramp)
 	return terms
 }
 
 // passage returns the term of the objective that looks at passages.
-func (o PairsObjectivePlan) passage(steps int) []weighted {
+func (o PairsObjectivePlan) passage(steps int) []objective.Weighted {
 	if o.PassageFLOPS == 0 {
 		return nil
 	}
-	return []weighted{{Term: passageFLOPS{&FLOPS{}}, weight: o.PassageFLOPS, ramp: int(o.Ramp * float64(steps))}}
+	return []objective.Weighted{{
+		Term: passageFLOPS{&objective.FLOPS{}}, Weight: o.PassageFLOPS, To: int(o.Ramp * float64(steps)), Shape: objective.ShapeQuadratic,
+	}}
 }
 
 // passageFLOPS is FLOPS under the name that tells passages from queries.
-type passageFLOPS struct{ *FLOPS }
+type passageFLOPS struct{ *objective.FLOPS }
 
 func (passageFLOPS) Name() string { return "passage_flops" }
 

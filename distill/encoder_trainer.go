@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"parley/distill/objective"
 	"parley/internal/bert"
 	"parley/internal/f32"
 	"parley/internal/input"
@@ -37,8 +38,8 @@ type encoderTrainer struct {
 	towers   []*tower
 	adam     *adam
 	schedule schedule
-	terms    []weighted // of the objective, by queries and scores
-	priced   []weighted // and by passages
+	terms    []objective.Weighted // of the objective, by queries and scores
+	priced   []objective.Weighted // and by passages
 	stage    *pairsStage
 
 	epoch   int // the epoch under way, from 0

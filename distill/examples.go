@@ -35,6 +35,7 @@ type Data struct {
 // example is a turn made ready for training.
 type example struct {
 	context  input.Context
+	number   int           // of the turn in its conversation, from 1
 	teacher  sparse.Vector // the teacher's query
 	rankings Rankings
 	relevant []uint32 // the passages judged relevant, ascending
@@ -48,6 +49,7 @@ type Counts struct {
 	Unreachable   int `json:"unreachable"`   // skipped: none of the terms to learn is in a passage
 	Training      int `json:"training"`      // trained on
 	Validation    int `json:"validation"`    // held out
+	Labelled      int `json:"labelled"`      // of those two, turns with a passage that is judged relevant
 	Conversations int `json:"conversations"` // of those two kinds of turns
 }
 
@@ -92,6 +94,7 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 			ids[n] = d.Conversations[places[n].conversation].ID
 		}
 	}
+	labelled := 0
 	held, conversations := heldOut(ids, t.plan.Validation.Share)
 	for n, ex := range ready {
 		switch {
@@ -102,10 +105,13 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 		default:
 			training = append(training, *ex)
 		}
+		if len(ex.relevant) > 0 {
+			labelled++
+		}
 	}
 	t.counts = Counts{
 		Turns: len(places), NoTeacher: int(noTeacher.Load()), Unreachable: int(unreachable.Load()),
-		Training: len(training), Validation: len(validation), Conversations: conversations,
+		Training: len(training), Validation: len(validation), Labelled: labelled, Conversations: conversations,
 	}
 	return training, validation, t.enough(teacher)
 }
@@ -125,7 +131,7 @@ func (t *trainer) enough(teacher Teacher) error {
 // example returns turn i of c with the teacher's query q, or nil if q has
 // nothing to teach.
 func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int) *example {
-	ex := &example{context: t.read(c.History(i))}
+	ex := &example{context: t.read(c.History(i)), number: i + 1}
 	terms := t.reader.AppendContent(nil, ex.context)
 	slices.Sort(terms)
 	terms = slices.Compact(terms)

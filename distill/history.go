@@ -1,5 +1,7 @@
 package distill
 
+import "parley/distill/objective"
+
 // Loss is the value of one term of the objective: the mean over turns. While
 // weights rise, Weight is that of the last step.
 type Loss struct {
@@ -36,9 +38,9 @@ type sums struct {
 	Losses []Loss
 }
 
-func (s *sums) add(b *Batch, losses []Loss) {
+func (s *sums) add(b *objective.Batch, losses []Loss) {
 	s.Turns += float64(len(b.Turns))
-	n := b.turns()
+	n := b.Size()
 	for i := range b.Turns {
 		s.L0 += float64(b.Turns[i].Query.Len())
 		for _, cost := range b.Turns[i].Cost {

@@ -3,6 +3,7 @@ package distill
 import (
 	"slices"
 
+	"parley/distill/objective"
 	"parley/internal/f32"
 )
 
@@ -11,10 +12,10 @@ import (
 // vectors of a batch, not on an index. Its results do not depend on the number of
 // workers: each score, and each gradient of a vector, is one goroutine's.
 type matching struct {
-	queries    []Turn    // their Scores and ScoreGradient are of candidates
-	passages   []Turn    // of the batch; they have vectors and gradients only
-	candidates [][]int32 // [B][K] places in passages
-	gradients  []float32 // [B×P] by the scores
+	queries    []objective.Turn // their Scores and ScoreGradient are of candidates
+	passages   []objective.Turn // of the batch; they have vectors and gradients only
+	candidates [][]int32        // [B][K] places in passages
+	gradients  []float32        // [B×P] by the scores
 	dense      [][]float32
 }
 
@@ -57,7 +58,7 @@ func (s *matchScores) Do(i, worker int) {
 // passages.
 func (m *matching) backward(team *f32.Team) {
 	n := len(m.passages)
-	m.gradients = zeroed(m.gradients, len(m.queries)*n)
+	m.gradients = f32.Zeroed(m.gradients, len(m.queries)*n)
 	for i := range m.queries {
 		for c, p := range m.candidates[i] {
 			m.gradients[i*n+int(p)] = float32(m.queries[i].ScoreGradient[c])
@@ -79,7 +80,7 @@ func (p *matchPassages) Do(i, worker int) {
 // bring adds Σ g·v to the gradient of t, v being the vectors of others and g, at
 // every stride-th place of gradients, those by their scores with t. dense is 0
 // before and after.
-func bring(t *Turn, others []Turn, gradients []float32, stride int, dense []float32) {
+func bring(t *objective.Turn, others []objective.Turn, gradients []float32, stride int, dense []float32) {
 	for o := range others {
 		g, v := gradients[o*stride], &others[o].Query
 		if g == 0 {

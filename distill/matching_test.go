@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"parley/distill/objective"
 	"parley/internal/f32"
 	"parley/sparse"
 )
@@ -14,8 +15,8 @@ import (
 func TestMatchingIsDot(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 7))
 	const vocabulary = 50
-	side := func(n int) []Turn {
-		turns := make([]Turn, n)
+	side := func(n int) []objective.Turn {
+		turns := make([]objective.Turn, n)
 		for i := range turns {
 			weights := map[uint32]float32{}
 			for range rng.IntN(20) {
@@ -65,7 +66,7 @@ func TestMatchingIsDot(t *testing.T) {
 		}
 		m.backward(team)
 		for _, side := range []struct {
-			turns []Turn
+			turns []objective.Turn
 			want  []map[uint32]float64
 		}{{m.queries, queries}, {m.passages, passages}} {
 			for i := range side.turns {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
+
+	"parley/distill/objective"
+	"parley/internal/f32"
 )
 
 // pairsStage is what a step over a batch of queries and their passages works
@@ -11,8 +14,8 @@ import (
 type pairsStage struct {
 	t        *encoderTrainer
 	spans    *spanner
-	queries  Batch
-	passages Batch // its turns have vectors and gradients only
+	queries  objective.Batch
+	passages objective.Batch // its turns have vectors and gradients only
 	matching *matching
 	counts   []int32 // [V] passages of the batch that have the term
 	loss     []Loss
@@ -158,7 +161,6 @@ func (s *pairsStage) arrange() {
 	for i, place := range s.places {
 		turn := &s.passages.Turns[i]
 		turn.Query, turn.WeightGradient = t.passage.vector(place)
-		turn.Positive = -1
 	}
 	m := s.matching
 	s.queries.Turns = slices.Grow(s.queries.Turns[:0], len(s.slots))[:len(s.slots)]
@@ -171,9 +173,9 @@ func (s *pairsStage) arrange() {
 		turn := &s.queries.Turns[i]
 		m.candidates[i] = s.candidates(m.candidates[i][:0], i, turn)
 		turn.Query, turn.WeightGradient = t.query.vector(s.slots[i].place)
-		turn.Scores = zeroed(turn.Scores, len(m.candidates[i]))
-		turn.ScoreGradient = zeroed(turn.ScoreGradient, len(m.candidates[i]))
-		turn.Positive = 0
+		turn.Scores = f32.Zeroed(turn.Scores, len(m.candidates[i]))
+		turn.ScoreGradient = f32.Zeroed(turn.ScoreGradient, len(m.candidates[i]))
+		turn.Positives = append(turn.Positives[:0], 0)
 	}
 	m.queries, m.passages = s.queries.Turns, s.passages.Turns
 }
@@ -182,7 +184,7 @@ func (s *pairsStage) arrange() {
 // its negatives, and all other passages on stage that are not known to be
 // relevant. Those that the teacher scored, if it scored the relevant one, come
 // first, and their scores are turn's.
-func (s *pairsStage) candidates(places []int32, i int, turn *Turn) []int32 {
+func (s *pairsStage) candidates(places []int32, i int, turn *objective.Turn) []int32 {
 	slot := &s.slots[i]
 	turn.Teacher = turn.Teacher[:0]
 	taught := s.t.plan.Objective.teaches() && slot.positive.scored
@@ -227,14 +229,14 @@ func (q *pairsSlot) isRelevant(passage uint32) bool {
 }
 
 // losses evaluates the terms on what is on stage.
-func (s *pairsStage) losses(queries, passages []weighted, step int) []Loss {
+func (s *pairsStage) losses(queries, passages []objective.Weighted, step int) []Loss {
 	s.loss = s.loss[:0]
 	for _, part := range []struct {
-		terms []weighted
-		batch *Batch
+		terms []objective.Weighted
+		batch *objective.Batch
 	}{{queries, &s.queries}, {passages, &s.passages}} {
 		for _, term := range part.terms {
-			w := term.at(step)
+			w := term.At(step)
 			s.loss = append(s.loss, Loss{Term: term.Name(), Weight: w, Value: term.Add(part.batch, w)})
 		}
 	}
@@ -255,7 +257,7 @@ func (s *pairsStage) ranks() (reciprocal, recall float64) {
 		t := &s.queries.Turns[i]
 		rank := 0
 		for _, score := range t.Scores {
-			if score >= t.Scores[t.Positive] {
+			if score >= t.Scores[t.Positives[0]] {
 				rank++
 			}
 		}

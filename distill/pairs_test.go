@@ -66,8 +66,8 @@ func TestNoRelevantPassageIsANegative(t *testing.T) {
 			if sorted := slices.Sorted(slices.Values(candidates)); len(slices.Compact(sorted)) != len(candidates) {
 				t.Fatal("a passage is a candidate twice")
 			}
-			if turn.Positive != 0 || len(turn.Scores) != len(candidates) {
-				t.Fatalf("the relevant candidate is number %d, of %d scores of %d candidates", turn.Positive, len(turn.Scores), len(candidates))
+			if !slices.Equal(turn.Positives, []int{0}) || len(turn.Scores) != len(candidates) {
+				t.Fatalf("the relevant candidate is numbers %v, of %d scores of %d candidates", turn.Positives, len(turn.Scores), len(candidates))
 			}
 			for c, place := range candidates {
 				id := ids[tr.stage.from[place]]

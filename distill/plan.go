@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley/dialog"
+	"parley/distill/objective"
 )
 
 // Kinds of student.
@@ -19,12 +20,12 @@ const (
 // Plan says how a student is trained. It is the plan file; DefaultPlan has the
 // values that a plan file need not name.
 type Plan struct {
-	Student    StudentPlan   `yaml:"student" json:"student"`
-	Context    dialog.Budget `yaml:"context" json:"context"`
-	Teacher    TeacherPlan   `yaml:"teacher" json:"teacher"`
-	Candidates SamplerPlan   `yaml:"candidates" json:"candidates"`
-	Objective  ObjectivePlan `yaml:"objective" json:"objective"`
-	Optimiser  OptimiserPlan `yaml:"optimiser" json:"optimiser"`
+	Student    StudentPlan    `yaml:"student" json:"student"`
+	Context    dialog.Budget  `yaml:"context" json:"context"`
+	Teacher    TeacherPlan    `yaml:"teacher" json:"teacher"`
+	Candidates SamplerPlan    `yaml:"candidates" json:"candidates"`
+	Objective  objective.Plan `yaml:"objective" json:"objective"`
+	Optimiser  OptimiserPlan  `yaml:"optimiser" json:"optimiser"`
 
 	Validation ValidationPlan `yaml:"validation" json:"validation"`
 	// Seed sets the initial weights, the order of the turns, the candidates and
@@ -52,25 +53,6 @@ type TeacherPlan struct {
 	// Reachable keeps only those of the teacher's terms that are in the
 	// student's input.
 	Reachable bool `yaml:"reachable" json:"reachable"`
-}
-
-// SamplerPlan says on which passages student and teacher are compared.
-type SamplerPlan struct {
-	Teacher int `yaml:"teacher" json:"teacher"` // from the head of the teacher's ranking
-	History int `yaml:"history" json:"history"` // from the head of the full history's ranking
-	Random  int `yaml:"random" json:"random"`   // from all passages
-	Depth   int `yaml:"depth" json:"depth"`     // length of the heads
-}
-
-// ObjectivePlan weighs the terms of the loss. The weights of the regularisers
-// depend on the scale of the scores and on the temperature.
-type ObjectivePlan struct {
-	KLD         float64 `yaml:"kld" json:"kld"`
-	Temperature float64 `yaml:"temperature" json:"temperature"`
-	L1          float64 `yaml:"l1" json:"l1"`
-	DFL1        float64 `yaml:"df_l1" json:"df_l1"`
-	// Ramp is the share of all steps over which the regularisers' weights rise.
-	Ramp float64 `yaml:"ramp" json:"ramp"`
 }
 
 // OptimiserPlan says how the loss is brought down: by Adam, with a learning
@@ -102,7 +84,10 @@ func DefaultPlan(kind string) Plan {
 		Context:    dialog.Budget{}.Resolved(),
 		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}, Reachable: true},
 		Candidates: SamplerPlan{Teacher: 16, History: 16, Random: 16, Depth: 64},
-		Objective:  ObjectivePlan{KLD: 1, Temperature: 5, DFL1: .1, Ramp: .33},
+		Objective: objective.Plan{
+			KLD:  objective.KLDPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 5},
+			DFL1: objective.RegulariserPlan{Schedule: objective.Schedule{Weight: .1}},
+		}.Resolved(),
 		Optimiser: OptimiserPlan{
 			Batch: 64, LearningRate: 2e-3, WarmUp: .05, Clip: 1, TokenDropout: .15,
 		},
@@ -120,7 +105,7 @@ func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
 			return DefaultPlan(kind)
 		}
 		return base
-	})
+	}, Plan.resolved)
 }
 
 // kindIn returns the kind of student that the content of a plan file names.
@@ -131,12 +116,30 @@ func kindIn(content any) (kind string, ok bool) {
 	return kind, ok
 }
 
+// resolved returns the plan that a file with the given content was read into,
+// with every setting named of what acts.
+func (p Plan) resolved(content any) (Plan, error) {
+	plan, _ := content.(map[string]any)
+	named, _ := plan["objective"].(map[string]any)
+	if err := p.Objective.CheckNamed(named); err != nil {
+		return p, err
+	}
+	return p.Resolved(), p.Validate()
+}
+
+// Resolved returns the plan with every setting named of the terms of the
+// objective that are on, and nothing of those that are off.
+func (p Plan) Resolved() Plan {
+	p.Objective = p.Objective.Resolved()
+	return p
+}
+
 // Write writes the plan as a plan file, every value named.
 func (p Plan) Write(w io.Writer) error { return writePlan(w, p) }
 
 // Validate reports the first setting that makes no sense.
 func (p Plan) Validate() error {
-	c, o := p.Candidates, p.Optimiser
+	o := p.Optimiser
 	mlp := p.Student.Kind == StudentMLP
 	return cmp.Or(firstFailed([]check{
 		{p.known(), "student.kind must be features, mlp or splade"},
@@ -146,26 +149,16 @@ func (p Plan) Validate() error {
 		{tokens(p.Context.Total), "context.tokens must be positive, or -1 for no limit"},
 		{len(p.Teacher.Rewriters) > 0, "teacher.rewriters must name at least one rewriter"},
 		{distinct(p.Teacher.Rewriters), "teacher.rewriters must be names that differ, none of them empty"},
-		{within(c.Depth, 1, 10_000), "candidates.depth must be from 1 to 10000"},
-		{within(c.Teacher, 0, c.Depth), "candidates.teacher must be from 0 to candidates.depth, from which they are drawn"},
-		{within(c.History, 0, c.Depth), "candidates.history must be from 0 to candidates.depth, from which they are drawn"},
-		{within(c.Random, 0, 10_000), "candidates.random must be from 0 to 10000"},
-		{c.Teacher+c.History+c.Random >= 2, "candidates must number at least 2 in all"},
-		{p.Objective.KLD > 0 && p.Objective.KLD <= highest, "objective.kld must be positive, and at most 1e6: nothing else teaches"},
-		{p.Objective.Temperature >= 1/highest && p.Objective.Temperature <= highest, "objective.temperature must be from 1e-6 to 1e6"},
-		{weight(p.Objective.L1), "objective.l1 must be from 0 to 1e6"},
-		{weight(p.Objective.DFL1), "objective.df_l1 must be from 0 to 1e6"},
-		{share(p.Objective.Ramp), "objective.ramp must be from 0 to 1"},
 		{within(o.Epochs, 0, 10_000), "optimiser.epochs must be from 1 to 10000, or 0 for the default"},
 		{within(o.Batch, 1, 100_000), "optimiser.batch must be from 1 to 100000"},
-		{o.Batch*(c.Teacher+c.History+c.Random) <= 10_000_000, "optimiser.batch times the number of candidates must be at most 10 million"},
+		{o.Batch*p.Candidates.most() <= 10_000_000, "optimiser.batch times the number of candidates must be at most 10 million"},
 		{o.LearningRate > 0 && o.LearningRate <= 1, "optimiser.learning_rate must be above 0 and at most 1"},
 		{share(o.WarmUp), "optimiser.warm_up must be from 0 to 1"},
 		{o.Clip > 0 && finite(o.Clip), "optimiser.clip must be positive"},
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-	}), p.Validation.Validate(), p.applies())
+	}), firstFailed(p.Candidates.checks()), p.Objective.Validate(), p.Validation.Validate(), p.applies())
 }
 
 func (p Plan) known() bool {
@@ -191,10 +184,7 @@ func within(n, low, high int) bool { return low <= n && n <= high }
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 
-// highest is the highest weight or temperature; beyond it float32 overflows.
-const highest = 1e6
-
-func weight(x float64) bool { return x >= 0 && x <= highest }
+func weight(x float64) bool { return x >= 0 && x <= objective.Highest }
 
 // tokens tells whether a plan, where every value is named, may have n as the
 // length of a text.
@@ -213,17 +203,3 @@ func distinct(names []string) bool {
 }
 
 func share(x float64) bool { return x >= 0 && x <= 1 }
-
-// terms returns the plan's objective for a training of the given number of
-// steps.
-func (p Plan) terms(steps int) []weighted {
-	o, ramp := p.Objective, int(p.Objective.Ramp*float64(steps))
-	terms := []weighted{{Term: KLD{Temperature: o.Temperature}, weight: o.KLD}}
-	if o.L1 > 0 {
-		terms = append(terms, weighted{Term: L1{}, weight: o.L1, ramp: ramp})
-	}
-	if o.DFL1 > 0 {
-		terms = append(terms, weighted{Term: DFL1{}, weight: o.DFL1, ramp: ramp})
-	}
-	return terms
-}

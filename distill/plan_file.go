@@ -10,9 +10,9 @@ import (
 )
 
 // readPlan reads a plan file, YAML over the values that base gives for the
-// file's content. Unknown keys are refused; errors have the place in the file
-// that name names.
-func readPlan[P interface{ Validate() error }](r io.Reader, name string, base func(content any) P) (plan P, err error) {
+// file's content, and returns what resolved makes of that. Unknown keys are
+// refused; errors have the place in the file that name names.
+func readPlan[P any](r io.Reader, name string, base func(content any) P, resolved func(plan P, content any) (P, error)) (plan P, err error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return plan, fmt.Errorf("cannot read the plan %s: %w", name, err)
@@ -22,20 +22,20 @@ func readPlan[P interface{ Validate() error }](r io.Reader, name string, base fu
 	}
 	var content any
 	err = yaml.Unmarshal(data, &content)
-	resolved := base(content)
+	read := base(content)
 	if err == nil && content != nil { // a plan without content would be read as zeroes
 		decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-		if err = decoder.Decode(&resolved); err == nil && decoder.Decode(new(any)) != io.EOF {
+		if err = decoder.Decode(&read); err == nil && decoder.Decode(new(any)) != io.EOF {
 			return plan, fmt.Errorf("the plan %s is not valid: a second document follows the first", name)
 		}
 	}
 	if err != nil {
 		return plan, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
 	}
-	if err := resolved.Validate(); err != nil {
+	if read, err = resolved(read, content); err != nil {
 		return plan, fmt.Errorf("the plan %s is not valid: %w", name, err)
 	}
-	return resolved, nil
+	return read, nil
 }
 
 // writePlan writes a plan as a plan file, every value named.

@@ -1,6 +1,9 @@
 package distill
 
-import "parley/dialog"
+import (
+	"parley/dialog"
+	"parley/distill/objective"
+)
 
 // defaultSplade is the published recipe (arXiv 2410.14609): AdamW at 2e-5 with 1 %
 // of warm-up and no weight decay, 20 turns a step with 16 candidates each,
@@ -12,7 +15,9 @@ func defaultSplade() Plan {
 		Context:    dialog.Budget{}.Resolved(),
 		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}},
 		Candidates: SamplerPlan{Teacher: 8, History: 4, Random: 4, Depth: 64},
-		Objective:  ObjectivePlan{KLD: 1, Temperature: 1, Ramp: .33},
+		Objective: objective.Plan{
+			KLD: objective.KLDPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 1},
+		}.Resolved(),
 		Optimiser: OptimiserPlan{
 			Epochs: 5, Batch: 20, LearningRate: 2e-5, WarmUp: .01, Clip: 1, Dropout: .1, MicroBatch: 2048,
 		},

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"parley/distill/objective"
 )
 
 func TestDefaultPlansAreValid(t *testing.T) {
@@ -24,7 +26,7 @@ func TestReadPlan(t *testing.T) {
 	}{
 		{"", ""},
 		{"# nothing but a comment\n", ""},
-		{"objective:\n  df_l1: 0.1\noptimiser:\n  token_dropout: 0\n", ""},
+		{"objective:\n  df_l1: {weight: 0.1}\noptimiser:\n  token_dropout: 0\n", ""},
 		{"objective:\n  dfl1: 0.1\n", `[2:3] unknown field "dfl1"`},
 		{"seed: many\n", "[1:7]"},
 		{"objective: [1, 2]\n", "[1:12]"},
@@ -33,8 +35,17 @@ func TestReadPlan(t *testing.T) {
 		{"validation: {measure: RR}\n", ""},
 		{"validation: .05\n", "[1:13]"},
 		{"validation: {measure: R}\n", "validation.measure: it must be loss, overlap@10 or a measure"},
-		{"objective:\n  temperature: 0\n", "temperature must be from 1e-6"},
-		{"objective:\n  l1: .nan\n", "objective.l1 must be from 0"},
+		{"objective:\n  kld: {temperature: 0}\n", "objective.kld.temperature must be from 1e-6"},
+		{"objective:\n  l1: {weight: .nan}\n", "objective.l1.weight must be from 0"},
+		{"objective:\n  l1: {weight: 1e7}\n", "objective.l1.weight must be from 0"},
+		{"objective:\n  l1: {to: .5}\n", "objective.l1 has no weight, so that it would do nothing"},
+		{"objective:\n  kld: null\n", "objective.kld is empty: give it a weight, which is 0 to turn it off"},
+		{"objective:\n  kld: {weight: 0}\n", "objective.kld.weight must be above 0: nothing else teaches"},
+		{"objective:\n  kld: {weigth: 1}\n", `[2:9] unknown field "weigth"`},
+		{"objective:\n  kld: 1\n", "[2:8]"},
+		{"objective:\n  df_l1: {from: .5, to: .4}\n", "objective.df_l1.to must be a share of the steps, from that in from to 1"},
+		{"objective:\n  df_l1: {from: -1}\n", "objective.df_l1.from must be a share"},
+		{"objective:\n  df_l1: {shape: cubic}\n", "objective.df_l1.shape must be constant, linear or quadratic"},
 		{"candidates:\n  random: -1\n", "candidates.random must be from 0"},
 		{"teacher:\n  rewriters: []\n", "at least one rewriter"},
 		{"teacher:\n  rewriters: [human, human]\n", "names that differ"},
@@ -69,9 +80,9 @@ func TestReadPlan(t *testing.T) {
 }
 
 func TestReadPlanTakesZero(t *testing.T) {
-	text := "objective:\n  df_l1: 0\noptimiser:\n  token_dropout: 0\nseed: 0\n"
+	text := "objective:\n  df_l1: {weight: 0}\noptimiser:\n  token_dropout: 0\nseed: 0\n"
 	plan, err := ReadPlan(strings.NewReader(text), "p", DefaultPlan(StudentMLP))
-	if err != nil || plan.Objective.DFL1 != 0 || plan.Optimiser.TokenDropout != 0 || plan.Seed != 0 || plan.Objective.KLD != 1 {
+	if err != nil || plan.Objective.DFL1.Weight != 0 || plan.Optimiser.TokenDropout != 0 || plan.Seed != 0 || plan.Objective.KLD.Weight != 1 {
 		t.Errorf("read %+v, %v", plan, err)
 	}
 }
@@ -86,9 +97,14 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	p := DefaultPlan(StudentMLP)
-	p.Objective.L1, p.Objective.DFL1, p.Objective.Ramp = 2, 3, .5
-	want := []weighted{{KLD{5}, 1, 0}, {L1{}, 2, 50}, {DFL1{}, 3, 50}}
-	if got := p.terms(100); !reflect.DeepEqual(got, want) {
+	p.Objective.L1.Weight, p.Objective.DFL1.Weight = 2, 3
+	p.Objective.L1.From, p.Objective.L1.To = .25, .5
+	want := []objective.Weighted{
+		{Term: objective.KLD{Temperature: 5}, Weight: 1, Shape: "constant"},
+		{Term: objective.L1{}, Weight: 2, From: 25, To: 50, Shape: "quadratic"},
+		{Term: objective.DFL1{}, Weight: 3, To: 33, Shape: "quadratic"},
+	}
+	if got := p.Resolved().Objective.Terms(100); !reflect.DeepEqual(got, want) {
 		t.Errorf("terms %v, want %v", got, want)
 	}
 	for n, want := range map[int]int{1: 60, 2000: 60, 5000: 32, 27000: 6, 1_000_000: 6} {
@@ -104,7 +120,7 @@ func TestSchedule(t *testing.T) {
 
 func TestPlanReadBack(t *testing.T) {
 	plan := DefaultPlan(StudentMLP)
-	plan.Objective.DFL1, plan.Optimiser.TokenDropout, plan.Teacher.Rewriters = .125, 0, []string{"human", "llm: x"}
+	plan.Objective.DFL1.Weight, plan.Optimiser.TokenDropout, plan.Teacher.Rewriters = .125, 0, []string{"human", "llm: x"}
 	var text bytes.Buffer
 	if err := plan.Write(&text); err != nil {
 		t.Fatal(err)
@@ -117,7 +133,7 @@ func TestPlanReadBack(t *testing.T) {
 
 func FuzzReadPlan(f *testing.F) {
 	f.Add("student: {kind: mlp}\nseed: 3\n")
-	f.Add("objective:\n  df_l1: 1e-1\n")
+	f.Add("objective:\n  df_l1: {weight: 1e-1, shape: linear}\n")
 	f.Add("teacher: {rewriters: [a, b], reachable: no}")
 	f.Fuzz(func(t *testing.T, text string) {
 		plan, err := ReadPlan(strings.NewReader(text), "fuzz", DefaultPlan(StudentMLP))

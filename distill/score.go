@@ -1,6 +1,9 @@
 package distill
 
-import "parley/sparse"
+import (
+	"parley/distill/objective"
+	"parley/sparse"
+)
 
 // table tells of each term of the vocabulary its place in a student's vector and
 // its weight in the teacher's, so that one walk over a passage's terms gives its
@@ -27,7 +30,7 @@ type hits struct {
 
 // score scores the candidates by t's vector and by the teacher's, each score
 // summed over ascending terms as [sparse.Dot] does, and notes the hits.
-func (b *table) score(t *Turn, teacher sparse.Vector, candidates []uint32, passages Passages, h *hits) {
+func (b *table) score(t *objective.Turn, teacher sparse.Vector, candidates []uint32, passages Passages, h *hits) {
 	b.enter(t.Query, teacher)
 	h.places, h.weights, h.ends = h.places[:0], h.weights[:0], h.ends[:0]
 	for c, passage := range candidates {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/distill/objective"
 	"parley/encoder"
 	"parley/internal/bert"
 	"parley/internal/checkpoint"
@@ -69,12 +70,12 @@ func spladeTrainer(t testing.TB, p Plan, o Options) *trainer {
 // by single numbers.
 func TestSpladeStepGradient(t *testing.T) {
 	p := spladePlan()
-	p.Objective.L1, p.Objective.DFL1, p.Objective.Ramp = .05, .1, 0
-	p.Objective.Temperature = 3
+	p.Objective.L1.Weight, p.Objective.DFL1.Weight = .05, .1
+	p.Objective.KLD.Temperature = 3
 	p.Optimiser.MicroBatch = 30
 	tr := spladeTrainer(t, p, Options{Workers: 2})
 	batch := []int{3, 40, 77, 12}
-	terms := append(p.terms(0), weighted{Term: InfoNCE{Temperature: 2}, weight: .7})
+	terms := append(p.Objective.Terms(0), objective.Weighted{Term: objective.InfoNCE{Temperature: 2}, Weight: .7})
 	pass := func(backward bool) float64 {
 		tr.begin(tr.training, batch, true)
 		loss := 0.0
@@ -82,7 +83,7 @@ func TestSpladeStepGradient(t *testing.T) {
 			to = tr.next(from)
 			b := tr.forward(from, to)
 			for i := range b.Turns {
-				b.Turns[i].Positive = i
+				b.Turns[i].Positives = append(b.Turns[i].Positives[:0], i)
 			}
 			tr.evaluate(b, terms, 0)
 			for _, l := range tr.stage.losses {
@@ -129,9 +130,9 @@ func TestSpladeStepGradient(t *testing.T) {
 func TestSpladeStepAllocatesNothing(t *testing.T) {
 	for _, workers := range []int{1, 2} {
 		p := spladePlan()
-		p.Objective.DFL1 = .1
+		p.Objective.DFL1.Weight = .1
 		tr := spladeTrainer(t, p, Options{Workers: workers})
-		terms := p.terms(10)
+		terms := p.Objective.Terms(10)
 		batches := [][]int{{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11, 12, 13, 14, 15, 16}}
 		n := 0
 		step := func() {
@@ -266,7 +267,7 @@ func randomVector(rng *rand.Rand, vocabulary, terms int) sparse.Vector {
 // benchSteps measures steps over all turns once buffers have grown.
 func benchSteps(b *testing.B, t *trainer) {
 	defer t.close()
-	terms, batch := t.plan.terms(10), rand.New(rand.NewPCG(1, 1)).Perm(len(t.training))
+	terms, batch := t.plan.Objective.Terms(10), rand.New(rand.NewPCG(1, 1)).Perm(len(t.training))
 	step := func() {
 		if err := t.step(batch, terms); err != nil {
 			b.Fatal(err)

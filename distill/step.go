@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
+	"parley/distill/objective"
 	"parley/internal/f32"
 	"parley/sparse"
 )
@@ -13,13 +15,13 @@ import (
 // step to step, so that in steady state no step allocates.
 type stage struct {
 	all       []example
-	batch     []int   // places in all
-	train     bool    // draw what is hidden from the student, too
-	inputs    []Input // [batch]
-	slots     []slot  // [batch]
-	tables    []table // [workers]
-	part      Batch   // the turns that went through the student at once
-	from      int     // the place of the first of them in batch
+	batch     []int           // places in all
+	train     bool            // draw what is hidden from the student, too
+	inputs    []Input         // [batch]
+	slots     []slot          // [batch]
+	tables    []table         // [workers]
+	part      objective.Batch // the turns that went through the student at once
+	from      int             // the place of the first of them in batch
 	vectors   []sparse.Vector
 	gradients [][]float32 // [part] by the weights of the vectors
 	losses    []Loss
@@ -37,7 +39,7 @@ type slot struct {
 func newStage(turns, workers, vocabulary int) stage {
 	s := stage{
 		inputs: make([]Input, turns), slots: make([]slot, turns), tables: make([]table, workers),
-		part: Batch{Turns: make([]Turn, turns)}, gradients: make([][]float32, turns),
+		part: objective.Batch{Turns: make([]objective.Turn, turns)}, gradients: make([][]float32, turns),
 	}
 	for i := range s.slots {
 		s.slots[i].rng = rand.New(&s.slots[i].source)
@@ -76,6 +78,9 @@ func (d *drawing) Do(i, _ int) {
 	}
 	t.seed(&s.source, streamTurn, epoch, ex.seed)
 	s.candidates = t.sampler.Sample(s.candidates[:0], ex.rankings, s.rng)
+	if t.plan.Candidates.Gold {
+		s.candidates = withGold(s.candidates, ex.relevant)
+	}
 	in := Input{Context: ex.context}
 	if t.stage.train {
 		s.dropped = drop(s.dropped, t.plan.Optimiser.TokenDropout, ex.context.Len(), s.rng)
@@ -83,6 +88,16 @@ func (d *drawing) Do(i, _ int) {
 		in.Seed = s.rng.Uint64() | 1 // never 0
 	}
 	t.stage.inputs[i] = in
+}
+
+// withGold appends to candidates those judged passages that are not among them.
+func withGold(candidates, judged []uint32) []uint32 {
+	for _, passage := range judged {
+		if !slices.Contains(candidates, passage) {
+			candidates = append(candidates, passage)
+		}
+	}
+	return candidates
 }
 
 // drop chooses each of n tokens with the given probability, into buffer; nil
@@ -114,7 +129,7 @@ func (t *trainer) next(from int) int {
 
 // forward runs the student on the turns of the batch from from to to and scores
 // their candidates.
-func (t *trainer) forward(from, to int) *Batch {
+func (t *trainer) forward(from, to int) *objective.Batch {
 	s := &t.stage
 	s.from = from
 	s.vectors = t.student.Forward(s.inputs[from:to])
@@ -128,12 +143,18 @@ func (d *scoring) Do(i, worker int) {
 	t := (*trainer)(d)
 	s := &t.stage
 	at := &s.slots[s.from+i]
-	turn := &s.part.Turns[i]
-	turn.reset(s.vectors[i], len(at.candidates))
+	turn, ex := &s.part.Turns[i], &s.all[s.batch[s.from+i]]
+	turn.Reset(s.vectors[i], len(at.candidates))
+	turn.Number, turn.TeacherQuery = ex.number, ex.teacher
+	for c, passage := range at.candidates {
+		if _, relevant := slices.BinarySearch(ex.relevant, passage); relevant {
+			turn.Positives = append(turn.Positives, c)
+		}
+	}
 	for j, term := range turn.Query.Terms {
 		turn.Cost[j] = float32(float64(t.passages.DF(term)) / float64(t.passages.N()))
 	}
-	s.tables[worker].score(turn, s.all[s.batch[s.from+i]].teacher, at.candidates, t.passages, &at.hits)
+	s.tables[worker].score(turn, ex.teacher, at.candidates, t.passages, &at.hits)
 }
 
 // backward takes the gradients of the loss to the student's parameters.
@@ -151,7 +172,7 @@ func (d *chaining) Do(i, _ int) {
 }
 
 // step trains on the turns of a batch.
-func (t *trainer) step(batch []int, terms []weighted) error {
+func (t *trainer) step(batch []int, terms []objective.Weighted) error {
 	step := t.adam.steps
 	t.begin(t.training, batch, true)
 	for from, to := 0, 0; from < len(batch); from = to {
@@ -173,10 +194,10 @@ func (t *trainer) step(batch []int, terms []weighted) error {
 const fullWeight = math.MaxInt
 
 // evaluate evaluates the terms on b, each with its weight at a step.
-func (t *trainer) evaluate(b *Batch, terms []weighted, step int) {
+func (t *trainer) evaluate(b *objective.Batch, terms []objective.Weighted, step int) {
 	t.stage.losses = t.stage.losses[:0]
 	for _, term := range terms {
-		w := term.at(step)
+		w := term.At(step)
 		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w)})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"parley/distill/objective"
 	"parley/sparse"
 )
 
@@ -30,9 +31,9 @@ func TestScoreIsDot(t *testing.T) {
 		}
 		student, teacher := vector(round%25), vector(rng.IntN(9))
 		candidates := []uint32{8, 2, 0, 5}
-		var turn Turn
+		var turn objective.Turn
 		var h hits
-		turn.reset(student, len(candidates))
+		turn.Reset(student, len(candidates))
 		b.score(&turn, teacher, candidates, passages, &h)
 		want := make([]float64, student.Len())
 		for c, passage := range candidates {
@@ -108,12 +109,12 @@ func TestMicroBatchesAddUp(t *testing.T) {
 // inParts takes a batch through the student as a step does, and returns in how
 // many parts that was, the gradients and the loss.
 func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
-	tr.plan.Objective.DFL1 = .1
+	tr.plan.Objective.DFL1.Weight = .1
 	batch := []int{5, 1, 9, 20, 33, 8, 70}
 	tr.begin(tr.training, batch, true)
 	for from, to := 0, 0; from < len(batch); from = to {
 		to = tr.next(from)
-		tr.evaluate(tr.forward(from, to), tr.plan.terms(0), 0)
+		tr.evaluate(tr.forward(from, to), tr.plan.Objective.Terms(0), 0)
 		tr.running.add(&tr.stage.part, tr.stage.losses)
 		tr.backward()
 		parts++
@@ -141,7 +142,7 @@ func BenchmarkStep(b *testing.B) {
 				batch := rand.New(rand.NewPCG(1, 1)).Perm(64)
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := tr.step(batch, p.terms(1)); err != nil {
+					if err := tr.step(batch, p.Objective.Terms(1)); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"parley/internal/bert"
+	"parley/internal/f32"
 	"parley/sparse"
 )
 
@@ -88,7 +89,7 @@ func (w *tower) forward(ctx context.Context, train bool) error {
 			w.ends = append(w.ends, len(w.terms))
 		}
 	}
-	w.gradients = zeroed(w.gradients, len(w.weights))
+	w.gradients = f32.Zeroed(w.gradients, len(w.weights))
 	return nil
 }
 

@@ -104,6 +104,7 @@ func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, er
 // newTrainerFrom returns a trainer whose student starts from a network, or, if
 // from is nil, from nothing.
 func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *origin) (*trainer, error) {
+	plan = plan.Resolved()
 	reader, err := input.NewReader(wordpiece.New(d.Vocabulary), plan.Context)
 	if err != nil {
 		return nil, err
@@ -169,7 +170,7 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 	var source rand.PCG
 	t.seed(&source, streamOrder, uint64(t.epoch))
 	order := rand.New(&source).Perm(len(t.training))
-	terms := t.plan.terms(t.schedule.steps)
+	terms := t.plan.Objective.Terms(t.schedule.steps)
 	for t.at < t.stepsPerEpoch() {
 		if err := ctx.Err(); err != nil {
 			return keeper.interrupted(err)

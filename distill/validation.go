@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parley/distill/objective"
 	"parley/internal/f32"
 	"parley/measure"
 	"parley/sparse"
@@ -206,7 +207,7 @@ func (w *watch) measured(loss float64) (Measured, error) {
 // cost, the objective with all weights at their full height and, if measured,
 // what the plan measures. It changes nothing of the training, and draws none of
 // its random numbers.
-func (t *trainer) look(ctx context.Context, terms []weighted, measured bool) (Epoch, error) {
+func (t *trainer) look(ctx context.Context, terms []objective.Weighted, measured bool) (Epoch, error) {
 	var all sums
 	size := t.plan.Optimiser.Batch
 	var batch []int
@@ -254,8 +255,8 @@ func (t *trainer) competes(e Epoch) bool {
 		return true
 	}
 	step := e.Epoch * t.stepsPerEpoch()
-	for _, term := range t.plan.terms(t.schedule.steps) {
-		if term.at(step) != term.at(fullWeight) {
+	for _, term := range t.plan.Objective.Terms(t.schedule.steps) {
+		if term.At(step) != term.At(fullWeight) {
 			return false
 		}
 	}

@@ -217,7 +217,7 @@ func TestLooksChangeNothing(t *testing.T) {
 	for !tr.done() {
 		if err := tr.runEpoch(context.Background(), func(Progress) {
 			looks++
-			if _, err := tr.look(context.Background(), p.terms(tr.schedule.steps), looks%2 == 0); err != nil {
+			if _, err := tr.look(context.Background(), p.Objective.Terms(tr.schedule.steps), looks%2 == 0); err != nil {
 				t.Fatal(err)
 			}
 		}, newKeeper(Options{}, tr)); err != nil {
@@ -234,7 +234,7 @@ func TestLooksChangeNothing(t *testing.T) {
 func TestRisingWeightsDoNotCompete(t *testing.T) {
 	w := newWorld(t)
 	p := smallPlan(StudentMLP)
-	p.Objective.DFL1, p.Objective.Ramp = .6, .75 // worse and worse
+	p.Objective.DFL1.Weight, p.Objective.DFL1.To = .6, .75 // worse and worse
 	p.Validation.Measure = "overlap@10"
 	r := train(t, w, p, Options{})
 	values := make([]float64, len(r.History))

@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"time"
 
-	"parley/distill"
+	"parley/distill/objective"
 	"parley/internal/bert"
 	"parley/internal/checkpoint"
 	"parley/internal/f32"
@@ -31,7 +31,7 @@ type trainer struct {
 
 	batch     bert.Batch
 	seeds     []uint64
-	objective distill.Batch
+	objective objective.Batch
 	gradients [][]float32
 	places    []int32 // [V] of terms in a query's vector, from 1
 }
@@ -131,7 +131,7 @@ func (t *trainer) score(vectors []sparse.Vector, k int) float64 {
 	b.Turns, t.gradients = resize(b.Turns, len(vectors)), resize(t.gradients, len(vectors))
 	for i, q := range vectors {
 		turn := &b.Turns[i]
-		turn.Query, turn.Positive = q, -1
+		turn.Query = q
 		turn.Scores, turn.Teacher, turn.ScoreGradient = resize(turn.Scores, k), resize(turn.Teacher, k), resize(turn.ScoreGradient, k)
 		clear(turn.ScoreGradient)
 		t.enter(q)
@@ -141,7 +141,7 @@ func (t *trainer) score(vectors []sparse.Vector, k int) float64 {
 		}
 		t.leave(q)
 	}
-	loss := distill.KLD{Temperature: 1}.Add(b, 1)
+	loss := objective.KLD{Temperature: 1}.Add(b, 1)
 	for i, q := range vectors {
 		t.gradients[i] = resize(t.gradients[i], q.Len())
 		clear(t.gradients[i])

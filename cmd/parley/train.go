@@ -130,8 +130,9 @@ func (o *training) plan(given func(flag string) bool) (distill.Plan, error) {
 		plan.Optimiser.Epochs = o.epochs
 	}
 	if given("df-l1") {
-		plan.Objective.DFL1 = o.dfL1
+		plan.Objective.DFL1.Weight = o.dfL1
 	}
+	plan = plan.Resolved()
 	if err := plan.Validate(); err != nil {
 		return plan, usageError{err}
 	}

@@ -8,6 +8,8 @@
 // It knows no network.
 package f32
 
+import "slices"
+
 // Parameter is a trainable array with its gradient, row by row. Value and Grad
 // have the product of Shape as their length.
 type Parameter struct {
@@ -24,4 +26,11 @@ func NewParameter(name string, shape ...int) *Parameter {
 		n *= d
 	}
 	return &Parameter{Name: name, Shape: shape, Value: make([]float32, n), Grad: make([]float32, n)}
+}
+
+// Zeroed returns n zeroes in s, which is grown where it does not suffice.
+func Zeroed[T float32 | float64](s []T, n int) []T {
+	s = slices.Grow(s[:0], n)[:n]
+	clear(s)
+	return s
 }

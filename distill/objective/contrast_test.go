@@ -1,4 +1,4 @@
-package distill
+package objective
 
 import (
 	"math"
@@ -16,20 +16,20 @@ func TestInfoNCEIsTheLikelihoodOfThePositive(t *testing.T) {
 		b := randomBatch(rng)
 		want := 0.0
 		for _, turn := range b.Turns {
-			if turn.Positive < 0 {
+			if turn.first() < 0 {
 				continue
 			}
 			all := 0.0
 			for _, s := range turn.Scores {
 				all += math.Exp(s / 2)
 			}
-			want -= math.Log(math.Exp(turn.Scores[turn.Positive]/2)/all) / float64(len(b.Turns))
+			want -= math.Log(math.Exp(turn.Scores[turn.first()]/2)/all) / float64(len(b.Turns))
 		}
 		if got := (InfoNCE{Temperature: 2}).Add(b, 1); math.Abs(got-want) > 1e-9 {
 			t.Errorf("InfoNCE %v, want %v", got, want)
 		}
 	}
-	far := &Batch{Turns: []Turn{{Scores: []float64{0, 5000}, ScoreGradient: make([]float64, 2)}}}
+	far := &Batch{Turns: []Turn{{Scores: []float64{0, 5000}, Positives: []int{0}, ScoreGradient: make([]float64, 2)}}}
 	if got := (InfoNCE{Temperature: 1}).Add(far, 1); got != 5000 || far.Turns[0].ScoreGradient[0] != -1 {
 		t.Errorf("scores far apart: %v, gradient %v", got, far.Turns[0].ScoreGradient)
 	}
@@ -37,8 +37,8 @@ func TestInfoNCEIsTheLikelihoodOfThePositive(t *testing.T) {
 
 // TestMarginMSE checks by hand which candidates it looks at.
 func TestMarginMSE(t *testing.T) {
-	turn := Turn{Scores: []float64{1, 5, 2, 9}, Teacher: []float64{0, 3, 1}, Positive: 1, ScoreGradient: make([]float64, 4)}
-	b := &Batch{Turns: []Turn{turn, {Scores: []float64{1, 2}, Positive: -1, ScoreGradient: make([]float64, 2)}}}
+	turn := Turn{Scores: []float64{1, 5, 2, 9}, Teacher: []float64{0, 3, 1}, Positives: []int{1}, ScoreGradient: make([]float64, 4)}
+	b := &Batch{Turns: []Turn{turn, {Scores: []float64{1, 2}, ScoreGradient: make([]float64, 2)}}}
 	// Margins 4 and 3 where the teacher has 3 and 2: (1 + 1)/2, over two turns.
 	if got := (MarginMSE{}).Add(b, 1); got != .5 {
 		t.Errorf("%v, want .5", got)
@@ -47,7 +47,7 @@ func TestMarginMSE(t *testing.T) {
 	if got := (MarginMSE{}).Add(&Batch{Turns: []Turn{turn}}, 1); got != 0 {
 		t.Errorf("without the teacher's score of the relevant candidate it is %v", got)
 	}
-	turn.Teacher, turn.Positive = turn.Teacher[:1], 0 // nothing beside it
+	turn.Teacher, turn.Positives = turn.Teacher[:1], []int{0} // nothing beside it
 	if got := (MarginMSE{}).Add(&Batch{Turns: []Turn{turn}}, 1); got != 0 {
 		t.Errorf("without another candidate it is %v", got)
 	}
