@@ -38,7 +38,7 @@ func (t *trainer) goTo(text []byte) (ok bool) {
 	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
 	if s.BestEpoch > 0 {
 		t.best.loss, t.best.epoch = s.BestLoss, s.BestEpoch
-		t.best.room(t.student.Parameters())
+		t.best.room(t.adam.parameters)
 	}
 	return true
 }

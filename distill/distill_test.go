@@ -265,7 +265,7 @@ func TestBestEpochIsKept(t *testing.T) {
 			t.Fatalf("seed %d: kept epoch %d, the best is %d", p.Seed, r.Best, lowest+1)
 		}
 		tr := r.keeper.t.(*trainer)
-		kept, err := tr.look(context.Background(), p.Objective.Terms(tr.schedule.steps), true)
+		kept, err := tr.look(context.Background(), true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -312,11 +312,11 @@ func TestLossGradient(t *testing.T) {
 		}
 	}
 	batch := []int{3, 40, 77}
-	terms := p.Objective.Terms(0) // no ramp
+	tr.terms = p.Objective.Terms(0) // no ramp
 	forward := func() float64 {
 		tr.begin(tr.training, batch, false)
 		b := tr.forward(0, len(batch))
-		tr.evaluate(b, terms, 0)
+		tr.evaluate(b, 0)
 		var s sums
 		s.add(b, tr.stage.losses)
 		return s.mean(nil).Loss
@@ -361,7 +361,7 @@ func TestDivergenceIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	tr.student.Parameters()[0].Value[0] = float32(math.Inf(1))
-	if err := tr.step([]int{0, 1}, p.Objective.Terms(1)); err == nil || !strings.Contains(err.Error(), "diverged") {
+	if err := tr.step([]int{0, 1}); err == nil || !strings.Contains(err.Error(), "diverged") {
 		t.Errorf("an infinite weight: error %v", err)
 	}
 }

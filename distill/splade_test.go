@@ -75,7 +75,7 @@ func TestSpladeStepGradient(t *testing.T) {
 	p.Optimiser.MicroBatch = 30
 	tr := spladeTrainer(t, p, Options{Workers: 2})
 	batch := []int{3, 40, 77, 12}
-	terms := append(p.Objective.Terms(0), objective.Weighted{Term: objective.InfoNCE{Temperature: 2}, Weight: .7})
+	tr.terms = append(p.Objective.Terms(0), objective.Weighted{Term: objective.InfoNCE{Temperature: 2}, Weight: .7})
 	pass := func(backward bool) float64 {
 		tr.begin(tr.training, batch, true)
 		loss := 0.0
@@ -85,7 +85,7 @@ func TestSpladeStepGradient(t *testing.T) {
 			for i := range b.Turns {
 				b.Turns[i].Positives = append(b.Turns[i].Positives[:0], i)
 			}
-			tr.evaluate(b, terms, 0)
+			tr.evaluate(b, 0)
 			for _, l := range tr.stage.losses {
 				loss += l.Weight * l.Value
 			}
@@ -132,11 +132,10 @@ func TestSpladeStepAllocatesNothing(t *testing.T) {
 		p := spladePlan()
 		p.Objective.DFL1.Weight = .1
 		tr := spladeTrainer(t, p, Options{Workers: workers})
-		terms := p.Objective.Terms(10)
 		batches := [][]int{{1, 2, 3, 4, 5, 6, 7, 8}, {9, 10, 11, 12, 13, 14, 15, 16}}
 		n := 0
 		step := func() {
-			if err := tr.step(batches[n%2], terms); err != nil {
+			if err := tr.step(batches[n%2]); err != nil {
 				t.Fatal(err)
 			}
 			n++
@@ -252,7 +251,7 @@ func benchTrainer(n, candidates int, student func(vocabulary int) Student) *trai
 		}
 		t.training = append(t.training, ex)
 	}
-	t.adam = newAdam(t.student.Parameters(), 0)
+	t.adam, t.terms = newAdam(t.student.Parameters(), 0), p.Objective.Terms(10)
 	return t
 }
 
@@ -267,9 +266,9 @@ func randomVector(rng *rand.Rand, vocabulary, terms int) sparse.Vector {
 // benchSteps measures steps over all turns once buffers have grown.
 func benchSteps(b *testing.B, t *trainer) {
 	defer t.close()
-	terms, batch := t.plan.Objective.Terms(10), rand.New(rand.NewPCG(1, 1)).Perm(len(t.training))
+	batch := rand.New(rand.NewPCG(1, 1)).Perm(len(t.training))
 	step := func() {
-		if err := t.step(batch, terms); err != nil {
+		if err := t.step(batch); err != nil {
 			b.Fatal(err)
 		}
 	}

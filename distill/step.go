@@ -172,13 +172,13 @@ func (d *chaining) Do(i, _ int) {
 }
 
 // step trains on the turns of a batch.
-func (t *trainer) step(batch []int, terms []objective.Weighted) error {
+func (t *trainer) step(batch []int) error {
 	step := t.adam.steps
 	t.begin(t.training, batch, true)
 	for from, to := 0, 0; from < len(batch); from = to {
 		to = t.next(from)
 		b := t.forward(from, to)
-		t.evaluate(b, terms, step)
+		t.evaluate(b, step)
 		t.running.add(b, t.stage.losses)
 		t.backward()
 	}
@@ -194,9 +194,9 @@ func (t *trainer) step(batch []int, terms []objective.Weighted) error {
 const fullWeight = math.MaxInt
 
 // evaluate evaluates the terms on b, each with its weight at a step.
-func (t *trainer) evaluate(b *objective.Batch, terms []objective.Weighted, step int) {
+func (t *trainer) evaluate(b *objective.Batch, step int) {
 	t.stage.losses = t.stage.losses[:0]
-	for _, term := range terms {
+	for _, term := range t.terms {
 		w := term.At(step)
 		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w)})
 	}

@@ -110,11 +110,12 @@ func TestMicroBatchesAddUp(t *testing.T) {
 // many parts that was, the gradients and the loss.
 func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
 	tr.plan.Objective.DFL1.Weight = .1
+	tr.terms = tr.plan.Objective.Terms(0)
 	batch := []int{5, 1, 9, 20, 33, 8, 70}
 	tr.begin(tr.training, batch, true)
 	for from, to := 0, 0; from < len(batch); from = to {
 		to = tr.next(from)
-		tr.evaluate(tr.forward(from, to), tr.plan.Objective.Terms(0), 0)
+		tr.evaluate(tr.forward(from, to), 0)
 		tr.running.add(&tr.stage.part, tr.stage.losses)
 		tr.backward()
 		parts++
@@ -142,7 +143,7 @@ func BenchmarkStep(b *testing.B) {
 				batch := rand.New(rand.NewPCG(1, 1)).Perm(64)
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := tr.step(batch, p.Objective.Terms(1)); err != nil {
+					if err := tr.step(batch); err != nil {
 						b.Fatal(err)
 					}
 				}

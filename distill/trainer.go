@@ -3,9 +3,11 @@ package distill
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"parley/dialog"
+	"parley/distill/objective"
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
@@ -52,6 +54,7 @@ type trainer struct {
 	training []example
 	held     []example
 	schedule schedule
+	terms    []objective.Weighted // of the objective
 	watch    watch
 
 	epoch   int // the epoch under way, from 0
@@ -83,7 +86,7 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	t.best.bring(t.student.Parameters())
+	t.best.bring(t.adam.parameters)
 	return &Result{
 		Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, Notes: t.notes,
 		data: d.Name, student: t.student, keeper: keeper,
@@ -132,11 +135,12 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	}
 	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(len(t.training))
 	t.student = t.newStudent(from)
-	t.adam = newAdam(t.student.Parameters(), plan.Optimiser.WeightDecay)
 	t.schedule = schedule{
 		rate: plan.Optimiser.LearningRate, warm: plan.Optimiser.WarmUp,
 		steps: t.plan.Optimiser.Epochs * t.stepsPerEpoch(),
 	}
+	t.terms = plan.Objective.Terms(t.schedule.steps)
+	t.adam = newAdam(slices.Concat(t.student.Parameters(), objective.Parameters(t.terms)), plan.Optimiser.WeightDecay)
 	t.team = f32.NewTeam(t.workers)
 	return t, nil
 }
@@ -170,13 +174,12 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 	var source rand.PCG
 	t.seed(&source, streamOrder, uint64(t.epoch))
 	order := rand.New(&source).Perm(len(t.training))
-	terms := t.plan.Objective.Terms(t.schedule.steps)
 	for t.at < t.stepsPerEpoch() {
 		if err := ctx.Err(); err != nil {
 			return keeper.interrupted(err)
 		}
 		batch := order[t.at*size : min((t.at+1)*size, len(order))]
-		if err := t.step(batch, terms); err != nil {
+		if err := t.step(batch); err != nil {
 			return err
 		}
 		t.at++
@@ -192,13 +195,13 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 	}
 	summary := t.summary(nil)
 	if t.looksAfter(t.epoch + 1) {
-		validation, err := t.look(ctx, terms, true)
+		validation, err := t.look(ctx, true)
 		if err != nil {
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
 		if t.competes(summary) {
-			t.best.look(validation.Measured.cost(), t.epoch+1, t.student.Parameters())
+			t.best.look(validation.Measured.cost(), t.epoch+1, t.adam.parameters)
 		}
 	}
 	t.history = append(t.history, summary)

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"parley/distill/objective"
 	"parley/internal/f32"
 	"parley/measure"
 	"parley/sparse"
@@ -207,7 +206,7 @@ func (w *watch) measured(loss float64) (Measured, error) {
 // cost, the objective with all weights at their full height and, if measured,
 // what the plan measures. It changes nothing of the training, and draws none of
 // its random numbers.
-func (t *trainer) look(ctx context.Context, terms []objective.Weighted, measured bool) (Epoch, error) {
+func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
 	var all sums
 	size := t.plan.Optimiser.Batch
 	var batch []int
@@ -223,7 +222,7 @@ func (t *trainer) look(ctx context.Context, terms []objective.Weighted, measured
 		for from, to := 0, 0; from < len(batch); from = to {
 			to = t.next(from)
 			b := t.forward(from, to)
-			t.evaluate(b, terms, fullWeight)
+			t.evaluate(b, fullWeight)
 			all.add(b, t.stage.losses)
 			if measured && t.watch.depth > 0 {
 				t.watch.first = first + from
@@ -255,7 +254,7 @@ func (t *trainer) competes(e Epoch) bool {
 		return true
 	}
 	step := e.Epoch * t.stepsPerEpoch()
-	for _, term := range t.plan.Objective.Terms(t.schedule.steps) {
+	for _, term := range t.terms {
 		if term.At(step) != term.At(fullWeight) {
 			return false
 		}

@@ -217,7 +217,7 @@ func TestLooksChangeNothing(t *testing.T) {
 	for !tr.done() {
 		if err := tr.runEpoch(context.Background(), func(Progress) {
 			looks++
-			if _, err := tr.look(context.Background(), p.Objective.Terms(tr.schedule.steps), looks%2 == 0); err != nil {
+			if _, err := tr.look(context.Background(), looks%2 == 0); err != nil {
 				t.Fatal(err)
 			}
 		}, newKeeper(Options{}, tr)); err != nil {

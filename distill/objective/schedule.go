@@ -1,5 +1,7 @@
 package objective
 
+import "parley/internal/f32"
+
 // How a weight gets from 0 to its height.
 const (
 	ShapeConstant  = "constant"  // at once
@@ -73,4 +75,19 @@ func (w Weighted) At(step int) float64 {
 		return w.Weight * share
 	}
 	return w.Weight * share * share
+}
+
+// trained is a term with a parameter of its own, which is trained with the
+// student's.
+type trained interface{ parameter() *f32.Parameter }
+
+// Parameters returns the parameters of the terms.
+func Parameters(terms []Weighted) []*f32.Parameter {
+	var all []*f32.Parameter
+	for _, w := range terms {
+		if t, ok := w.Term.(trained); ok && t.parameter() != nil {
+			all = append(all, t.parameter())
+		}
+	}
+	return all
 }
