@@ -18,11 +18,13 @@ const (
 	Plain    Format = iota // columns parted by spaces, a rule under the header
 	Boxed                  // lines around the columns, for a terminal
 	Markdown               // a GitHub table
-	CSV                    // a header and rows; marks in columns of their own
+	CSV                    // a header and rows; spreads and marks in columns of their own
+	HTML                   // a div with a table and its notes, for a page with a style of its own
+	LaTeX                  // a table environment with rules by booktabs
 )
 
 // ParseFormat returns the format that a name means: plain, boxed, markdown or
-// csv.
+// csv. The others are parts of pages, and of no use by themselves.
 func ParseFormat(name string) (Format, error) {
 	switch name {
 	case "plain":
@@ -39,14 +41,19 @@ func ParseFormat(name string) (Format, error) {
 
 // Write writes the table, ended by a line break.
 func (t *Table) Write(w io.Writer, f Format) error {
-	if f == CSV {
+	switch f {
+	case CSV:
 		return t.writeCSV(w)
+	case HTML:
+		return t.writeHTML(w)
+	case LaTeX:
+		return t.writeLaTeX(w)
 	}
 	title, notes, body := t.title, strings.Join(t.notes, "\n"), ""
 	switch f {
 	case Markdown:
-		body = t.writer(raw).RenderMarkdown()
-		title, notes = bold(title), strings.Join(t.notes, "  \n")
+		body = t.writer(markdown).RenderMarkdown()
+		title, notes = bold(EscapeMarkdown(title)), EscapeMarkdown(strings.Join(t.notes, "  \n"))
 	case Boxed:
 		body = t.styled(pretty.StyleRounded, "")
 	default:
@@ -108,7 +115,7 @@ func (t *Table) writer(show func(j int, c Cell) string) pretty.Writer {
 	for j, name := range t.header {
 		header[j] = show(j, Cell{text: name})
 		align := text.AlignDefault
-		if t.numeric(j) {
+		if t.any(j, isNumber) {
 			align = text.AlignRight
 		}
 		configs[j] = pretty.ColumnConfig{Number: j + 1, Align: align, AlignHeader: align}
@@ -126,12 +133,41 @@ func (t *Table) writer(show func(j int, c Cell) string) pretty.Writer {
 }
 
 // raw shows a cell as it is, and a dash for a number that there is not.
-func raw(_ int, c Cell) string {
-	if c.number && c.text == "" {
-		return "–" + c.mark
+func raw(_ int, c Cell) string { return c.shown() + c.mark }
+
+// shown is the cell without its mark.
+func (c Cell) shown() string {
+	switch {
+	case c.number && c.text == "":
+		return "–"
+	case c.spread != "":
+		return c.text + " ± " + c.spread
 	}
-	return c.text + c.mark
+	return c.text
 }
+
+// markdown shows a cell with what Markdown would take for its own escaped.
+func markdown(_ int, c Cell) string {
+	text := EscapeMarkdown(c.text)
+	if c.number && c.text == "" {
+		text = "–"
+	}
+	if c.strong {
+		text = "**" + text + "**"
+	}
+	if c.spread != "" {
+		text += " ± " + EscapeMarkdown(c.spread)
+	}
+	return text + EscapeMarkdown(c.mark)
+}
+
+// EscapeMarkdown makes text show as it is on a page of Markdown, wherever in a
+// line it stands but at its beginning. Pipes are the table's own concern.
+func EscapeMarkdown(s string) string { return markdownEscaper.Replace(s) }
+
+var markdownEscaper = strings.NewReplacer(
+	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "$", `\$`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
+)
 
 // noBreak is the blank that the library's right alignment leaves in place.
 const noBreak = "\u00a0"
@@ -156,14 +192,19 @@ func (t *Table) padding() func(j int, c Cell) string {
 // markWidth returns how many places the mark takes on a terminal.
 func (c Cell) markWidth() int { return text.StringWidthWithoutEscSequences(c.mark) }
 
-// writeCSV writes a column of marks behind each column that has some, so that
-// numbers stay numbers.
+// writeCSV writes a column of spreads and one of marks behind each column that
+// has some, so that numbers stay numbers.
 func (t *Table) writeCSV(w io.Writer) error {
 	out := csv.NewWriter(w)
-	record := make([]string, 0, 2*len(t.header))
+	spread, marked := make([]bool, len(t.header)), make([]bool, len(t.header))
+	var record []string
 	for j, name := range t.header {
+		spread[j], marked[j] = t.any(j, hasSpread), t.any(j, isMarked)
 		record = append(record, name)
-		if t.marked(j) {
+		if spread[j] {
+			record = append(record, name+" ±")
+		}
+		if marked[j] {
 			record = append(record, name+" mark")
 		}
 	}
@@ -172,7 +213,10 @@ func (t *Table) writeCSV(w io.Writer) error {
 		record = record[:0]
 		for j, c := range row {
 			record = append(record, c.text)
-			if t.marked(j) {
+			if spread[j] {
+				record = append(record, c.spread)
+			}
+			if marked[j] {
 				record = append(record, c.mark)
 			}
 		}

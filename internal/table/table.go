@@ -27,8 +27,8 @@ type Table struct {
 
 // Cell is one entry of a table. A column that holds a number is right-aligned.
 type Cell struct {
-	text, mark string
-	number     bool
+	text, spread, mark string
+	number, strong     bool
 }
 
 // New returns a table without rows. An empty title is left out.
@@ -90,33 +90,41 @@ func (c Cell) Marked(mark string) Cell {
 	return c
 }
 
+// Spread returns the cell with how far the number varies, written in the same
+// way: .843 ± .002. In CSV it has a column of its own.
+func (c Cell) Spread(by Cell) Cell {
+	c.spread = by.text
+	return c
+}
+
+// Strong returns the cell set off from the others of its column, such as the
+// best. Only formats with typefaces show it.
+func (c Cell) Strong() Cell {
+	c.strong = true
+	return c
+}
+
 // clean makes s one line that cannot steer a terminal.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == '\uFFFE' || r == '\uFFFF' {
 			return ' '
 		}
 		return r
 	}, s))
 }
 
-// numeric tells whether column j holds a number.
-func (t *Table) numeric(j int) bool {
+// any tells whether a cell of column j is what is asked for.
+func (t *Table) any(j int, is func(Cell) bool) bool {
 	for _, row := range t.rows {
-		if row[j].number {
+		if is(row[j]) {
 			return true
 		}
 	}
 	return false
 }
 
-// marked tells whether column j holds a mark.
-func (t *Table) marked(j int) bool {
-	for _, row := range t.rows {
-		if row[j].mark != "" {
-			return true
-		}
-	}
-	return false
-}
+func isNumber(c Cell) bool  { return c.number }
+func isMarked(c Cell) bool  { return c.mark != "" }
+func hasSpread(c Cell) bool { return c.spread != "" }

@@ -3,10 +3,14 @@ package table
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/xml"
+	"errors"
 	"flag"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -38,10 +42,27 @@ func render(t *testing.T, tab *Table, f Format) string {
 	return b.String()
 }
 
+// written are all formats: those that can be asked for by name, and parts of pages.
+func written() map[string]Format {
+	all := maps.Clone(formats)
+	all["html"], all["latex"] = HTML, LaTeX
+	return all
+}
+
+// seeds is a table as a study has them, of names that mean harm.
+func seeds() *Table {
+	t := New(`50 % of <b>"R_1"</b> & more`, "system", "R@100", "L0", "terms")
+	t.Row(Text(`a|b*c_d[e](f)$g$ {h} ~i^ \j #k`), Share(.84312, 3).Spread(Share(.0021, 3)).Marked("▲").Strong(), Float(20, 1).Strong(), Text("[first] `x`"))
+	t.Row(Text("</td><script>alert('1')</script>"), Share(.8, 3).Spread(Share(.01, 3)), Float(31.5, 1), Text("&amp;"))
+	t.Row(Text("none"), Missing(), Missing(), Text(""))
+	t.Note("± over 3 seeds; λ_q ≥ 1e-4")
+	return t
+}
+
 func TestGolden(t *testing.T) {
-	for name, f := range formats {
+	for name, f := range written() {
 		for kind, tab := range map[string]*Table{
-			"sample": sample(), "empty": New("", "system", "RR"),
+			"sample": sample(), "empty": New("", "system", "RR"), "seeds": seeds(),
 		} {
 			got := render(t, tab, f)
 			path := filepath.Join("testdata", kind+"."+name+".txt")
@@ -125,6 +146,7 @@ func TestAnyText(t *testing.T) {
 		if n := strings.Count(plain.String(), "\n"); n != 4 {
 			t.Fatalf("%d lines, want header, rule and 2 rows:\n%s", n, plain.String())
 		}
+		checkPages(t, tab, texts)
 		records, err := csv.NewReader(&comma).ReadAll()
 		if err != nil {
 			t.Fatal(err)
@@ -135,6 +157,35 @@ func TestAnyText(t *testing.T) {
 	})
 }
 
+// checkPages asks that texts stay what they are as parts of pages: HTML reads
+// back equal, LaTeX has as many cells a row and no special sign that acts.
+func checkPages(t *rapid.T, tab *Table, texts []string) {
+	var page, tex bytes.Buffer
+	if err := errors.Join(tab.Write(&page, HTML), tab.Write(&tex, LaTeX)); err != nil {
+		t.Fatal(err)
+	}
+	var read struct {
+		Names []string `xml:"div>table>tbody>tr>th"`
+		Marks []string `xml:"div>table>tbody>tr>td>i"`
+	}
+	if err := xml.Unmarshal(page.Bytes(), &read); err != nil {
+		t.Fatalf("%v in\n%s", err, page.String())
+	}
+	same := func(got, want string) bool { return strings.TrimSpace(got) == clean(want) }
+	if !same(read.Names[0], texts[0]) || !same(read.Names[1], texts[2]) || len(read.Marks) > 0 && !(same(read.Marks[0], texts[1]) && same(read.Marks[1], texts[3])) {
+		t.Fatalf("%q reads back as %q in\n%s", texts, read, page.String())
+	}
+	_, body, _ := strings.Cut(tex.String(), "\\midrule\n")
+	body, _, _ = strings.Cut(body, "\\bottomrule")
+	for row := range strings.Lines(body) {
+		plain := regexp.MustCompile(`\\[a-z]+\{?\}?|\\.`).ReplaceAllString(strings.TrimSuffix(row, " \\\\\n"), "")
+		plain = regexp.MustCompile(`\$(\\[a-z]+|-)?\$`).ReplaceAllString(plain, "")
+		if strings.Count(plain, "&") != 1 || strings.ContainsAny(plain, `#_%~^"<>|`) {
+			t.Fatalf("%q in LaTeX: %s", texts, row)
+		}
+	}
+}
+
 func TestWriteError(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -142,7 +193,7 @@ func TestWriteError(t *testing.T) {
 	}
 	r.Close()
 	w.Close()
-	for name, f := range formats {
+	for name, f := range written() {
 		if err := sample().Write(w, f); err == nil {
 			t.Errorf("%s: a failed write went unnoticed", name)
 		}
