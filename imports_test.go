@@ -19,7 +19,7 @@ import (
 const lattice = `
 sparse dialog trec                                                →
 internal/f32 internal/wordpiece internal/mapping                  →
-internal/durable internal/table internal/strictjson               →
+internal/durable internal/table internal/chart internal/strictjson →
 internal/hub internal/hub/hubtest distill/sample                  →
 
 measure             → trec sparse
@@ -42,7 +42,7 @@ rewrite             → dialog
 .                   → dialog sparse trec encoder index search
 internal/serve      → . dialog trec
 study               → collection dialog trec measure encoder index search distill
-internal/report     → study measure internal/table
+internal/report     → study measure sparse distill collection internal/table internal/chart
 cmd/parley          → *
 bench/encoders      → *
 `
