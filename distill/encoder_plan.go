@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"parley/dialog"
 	"parley/distill/objective"
@@ -24,9 +25,9 @@ type EncoderPlan struct {
 	Objective PairsObjectivePlan   `yaml:"objective" json:"objective"`
 	Optimiser EncoderOptimiserPlan `yaml:"optimiser" json:"optimiser"`
 
-	// Validation is the share of the conversations held out to choose the best
-	// epoch; of the passages where there are pseudo-queries only.
-	Validation float64 `yaml:"validation" json:"validation"`
+	// Validation is of held-out conversations; of passages where there are
+	// pseudo-queries only. Measures are of rankings of a fixed pool.
+	Validation ValidationPlan `yaml:"validation" json:"validation"`
 	// Seed sets the order, the choice of texts and negatives, and dropout. What
 	// is held out does not depend on it.
 	Seed uint64 `yaml:"seed" json:"seed"`
@@ -120,6 +121,10 @@ func (o EncoderOptimiserPlan) epochs(n int) int {
 	return min(max(fewestEncoderEpochs, enoughEncoderSteps*o.Batch/max(1, n)), mostEncoderEpochs)
 }
 
+// encoderMeasure chooses the epoch of an encoder. The loss does not: that of raw
+// scores, which only grow surer, rises while ranks still get better.
+const encoderMeasure = "RR"
+
 // DefaultEncoderPlan returns the default plan: human rewrites and judgements,
 // told apart by InfoNCE over the passages of the batch.
 func DefaultEncoderPlan() EncoderPlan {
@@ -136,7 +141,7 @@ func DefaultEncoderPlan() EncoderPlan {
 		Optimiser: EncoderOptimiserPlan{
 			Batch: 32, LearningRate: 1e-4, WarmUp: .05, WeightDecay: .01, Dropout: .1, Clip: 1, MicroBatch: 8192,
 		},
-		Validation: .1,
+		Validation: ValidationPlan{Share: .1, Measure: encoderMeasure, Every: 1},
 		Seed:       1,
 	}
 }
@@ -161,7 +166,7 @@ func (p EncoderPlan) Validate() error {
 		{p.Encoder.StartTerms >= 0, "encoder.start_terms must be a number of terms, or 0 to leave the head as it is"},
 		{tokens(p.Context.Answer), "context.answer_tokens must be positive, or -1 for no limit; leave answers out with context.no_answers"},
 		{p.Context.Total > 2 || p.Context.Total == -1, "context.tokens must be more than 2, or -1 for no limit"},
-		{share(p.Validation) && p.Validation < 1, "validation must be at least 0 and below 1"},
+		{!strings.HasPrefix(p.Validation.Measure, MeasureOverlap), "validation.measure must be RR, R@10 or the like, or loss: no teacher ranks the pool, so that there is no overlap"},
 		{p.Objective.teaches() || p.Objective.InfoNCE > 0, "objective.infonce, objective.margin_mse or objective.kld must be above 0: nothing else teaches"},
 		{p.Objective.InfoNCE > 0 || p.Pairs.Negatives > 0, "pairs.negatives must be at least 1 where only a teacher teaches: it scores no other passages"},
 		{p.Objective.InfoNCE > 0 || p.Pairs.Pseudo.Each == 0, "pairs.pseudo.each must be 0 where only a teacher teaches: it scores no pseudo-queries"},
@@ -170,7 +175,7 @@ func (p EncoderPlan) Validate() error {
 			return err
 		}
 	}
-	return nil
+	return p.Validation.validate(encoderMeasure)
 }
 
 func (p PairsPlan) checks() []check {

@@ -61,7 +61,12 @@ func TestReadEncoderPlan(t *testing.T) {
 		{"optimiser: {dropout: 1}\n", "optimiser.dropout must be at least 0"},
 		{"optimiser: {clip: 0}\n", "optimiser.clip must be positive"},
 		{"optimiser: {micro_batch: -1}\n", "optimiser.micro_batch must be a number of tokens"},
-		{"validation: 1\n", "validation must be at least 0"},
+		{"validation: {share: 1}\n", "validation.share must be at least 0"},
+		{"validation: .1\n", "[1:13]"},
+		{"validation: {share: 0}\n", ""},
+		{"validation: {share: 0, measure: R@10}\n", "validation.measure must be RR where validation.share is 0"},
+		{"validation: {measure: overlap@10}\n", "no teacher ranks the pool"},
+		{"validation: {measure: R}\n", "validation.measure: it must be loss"},
 	} {
 		plan, err := ReadEncoderPlan(strings.NewReader(test.text), "p.yaml", base)
 		switch {
@@ -86,7 +91,7 @@ func TestEncoderPlanIsReadAsWritten(t *testing.T) {
 	p.Pairs.Pseudo = PseudoPlan{Each: 2, Passages: 3, MinWords: 4, MaxWords: 5, Title: .25, Removed: .75}
 	p.Objective = PairsObjectivePlan{InfoNCE: 2, MarginMSE: 3, KLD: 4, Temperature: 5, TeacherScale: 6, QueryFLOPS: 7, PassageFLOPS: 8, QueryL1: 9, Ramp: .5}
 	p.Optimiser = EncoderOptimiserPlan{Epochs: 2, Batch: 3, LearningRate: 1e-7, WarmUp: .5, WeightDecay: .25, Dropout: .3, Clip: 4, MicroBatch: 5}
-	p.Validation, p.Seed = .3, 1<<63
+	p.Validation, p.Seed = ValidationPlan{Share: .3, Measure: "R@10", Every: 2, Patience: 3}, 1<<63
 	var text bytes.Buffer
 	if err := p.Write(&text); err != nil {
 		t.Fatal(err)

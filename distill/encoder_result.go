@@ -33,6 +33,10 @@ func (r *EncoderResult) Kept() Epoch {
 	return r.History[len(r.History)-1]
 }
 
+// EndedEarly tells whether the training ended before its last epoch, since the
+// plan's patience did.
+func (r *EncoderResult) EndedEarly() bool { return len(r.History) < r.Plan.Optimiser.Epochs }
+
 // Provenance is what a model's card says of where the model is from.
 type Provenance struct {
 	Base  string   // what the training started from

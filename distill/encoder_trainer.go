@@ -46,6 +46,7 @@ type encoderTrainer struct {
 	at      int // steps done in it
 	history []Epoch
 	running pairsSums // of the epoch under way
+	watch   watch
 	best    best
 	noted   []Loss // room for what progress is told
 }
@@ -65,7 +66,7 @@ func TrainEncoder(ctx context.Context, start Start, d PairsData, plan EncoderPla
 	if err := keeper.restore(ctx); err != nil {
 		return nil, err
 	}
-	for t.epoch < t.plan.Optimiser.Epochs {
+	for !t.done() {
 		if err := t.runEpoch(ctx, o.Progress, keeper); err != nil {
 			return nil, err
 		}
@@ -80,6 +81,10 @@ func TrainEncoder(ctx context.Context, start Start, d PairsData, plan EncoderPla
 func newEncoderTrainer(ctx context.Context, start Start, d PairsData, plan EncoderPlan, o Options) (*encoderTrainer, error) {
 	t := &encoderTrainer{plan: plan, start: start}
 	if err := t.read(ctx, d, o); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.watch, err = newPoolWatch(plan.Validation, len(t.pairs.held)); err != nil {
 		return nil, err
 	}
 	t.plan.Optimiser.Epochs = plan.Optimiser.epochs(t.items())
@@ -240,15 +245,15 @@ func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), 
 		}
 	}
 	summary := t.summary(nil)
-	if len(t.pairs.held) > 0 {
+	if len(t.pairs.held) > 0 && t.plan.Validation.looks(t.epoch+1, t.plan.Optimiser.Epochs) {
 		validation, err := t.validate(ctx)
 		if err != nil {
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
-		// Not by the loss: that of raw scores, which only grow surer, rises while
-		// ranks still get better.
-		t.best.look(1-validation.RR, t.epoch+1, t.adam.parameters)
+		if t.competes(summary) {
+			t.best.look(validation.Measured.cost(), t.epoch+1, t.adam.parameters)
+		}
 	}
 	t.history = append(t.history, summary)
 	t.epoch, t.at, t.running = t.epoch+1, 0, pairsSums{}
@@ -305,8 +310,21 @@ func (t *encoderTrainer) validate(ctx context.Context) (Epoch, error) {
 	var all pairsSums
 	all.add(t.stage, t.stage.losses(t.terms, t.priced, fullWeight))
 	e := all.mean(nil, t.epoch)
-	e.RR, e.Recall = t.stage.ranks()
-	return e, nil
+	e.RR, e.Recall = t.stage.ranks(&t.watch)
+	m, err := t.watch.measured(e.Loss)
+	e.Measured = &m
+	return e, err
+}
+
+// competes tells whether the encoder at the end of an epoch may be the one that is
+// kept.
+func (t *encoderTrainer) competes(e Epoch) bool {
+	return t.watch.settled(slices.Concat(t.terms, t.priced), e.Epoch*t.stepsPerEpoch())
+}
+
+// done tells whether the training is at its end.
+func (t *encoderTrainer) done() bool {
+	return t.epoch >= t.plan.Optimiser.Epochs || t.plan.Validation.spent(t.history, t.best.epoch, t.competes)
 }
 
 // summary sums up the epoch under way, its losses written over buffer.

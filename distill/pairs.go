@@ -318,7 +318,7 @@ func (p *pairing) hold() {
 	for i := range p.queries {
 		ids[i] = p.queries[i].conversation
 	}
-	held, conversations := heldOut(ids, p.plan.Validation)
+	held, conversations := heldOut(ids, p.plan.Validation.Share)
 	var shown []uint32 // relevant to held-out queries
 	for _, q := range p.queries {
 		if !held[q.conversation] {
@@ -358,7 +358,7 @@ func thinned[T any](s []T, most int) []T {
 
 // holdPseudo holds out pseudo-queries where there are no other queries.
 func (p *pairing) holdPseudo() {
-	n := min(int(p.plan.Validation*float64(len(p.all.pseudo))), mostHeld)
+	n := min(int(p.plan.Validation.Share*float64(len(p.all.pseudo))), mostHeld)
 	rng := rand.New(rand.NewPCG(0x7370616e, uint64(len(p.all.pseudo)))) // "span"
 	rng.Shuffle(len(p.all.pseudo), func(i, j int) { p.all.pseudo[i], p.all.pseudo[j] = p.all.pseudo[j], p.all.pseudo[i] })
 	for i, number := range p.all.pseudo[:n] {
@@ -385,8 +385,8 @@ func (p *pairing) enough() error {
 		return fmt.Errorf("nothing can be trained on: %s; make queries of the passages with pairs.pseudo.each, or take pairs.positives from a run", left)
 	case c.Training+c.Pseudo < 2:
 		return fmt.Errorf("nothing can be told apart: there is only one query to train on, and %s", left)
-	case c.Validation == 0 && p.plan.Validation > 0:
-		return fmt.Errorf("nothing can be held out for validation: only one conversation can be trained on; add conversations, or set validation to 0 in the plan to keep the last epoch")
+	case c.Validation == 0 && p.plan.Validation.Share > 0:
+		return fmt.Errorf("nothing can be held out for validation: only one conversation can be trained on; add conversations, or set validation.share to 0 in the plan to keep the last epoch")
 	case p.plan.Objective.teaches() && p.data.Run == nil:
 		return fmt.Errorf("objective.margin_mse and objective.kld need a teacher's scores: give the run of a system that searched for these turns")
 	}

@@ -247,11 +247,11 @@ func (s *pairsStage) losses(queries, passages []objective.Weighted, step int) []
 // the candidates of a held-out query.
 const recallDepth = 10
 
-// ranks returns the mean reciprocal rank of the relevant passages among all
-// passages on stage that are not known to be relevant too, and the share of the
-// queries that have it within recallDepth. Of equal scores the relevant passage
-// has the last rank.
-func (s *pairsStage) ranks() (reciprocal, recall float64) {
+// ranks gives w the ranks of the relevant passages among all passages on stage
+// that are not known to be relevant too, and returns the mean reciprocal rank and
+// the share of the queries that have it within recallDepth. Of equal scores the
+// relevant passage has the last rank.
+func (s *pairsStage) ranks(w *watch) (reciprocal, recall float64) {
 	n := float64(len(s.queries.Turns))
 	for i := range s.queries.Turns {
 		t := &s.queries.Turns[i]
@@ -261,6 +261,7 @@ func (s *pairsStage) ranks() (reciprocal, recall float64) {
 				rank++
 			}
 		}
+		w.place(i, rank)
 		reciprocal += 1 / float64(rank) / n
 		if rank <= recallDepth {
 			recall += 1 / n

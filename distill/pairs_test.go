@@ -129,7 +129,7 @@ func TestPairsCounts(t *testing.T) {
 	counts := func(change func(*EncoderPlan)) PairsCounts {
 		t.Helper()
 		p := smallEncoderPlan()
-		p.Validation = 0
+		p.Validation.Share = 0
 		change(&p)
 		tr, err := newEncoderTrainer(context.Background(), w.start, d, p, Options{})
 		if err != nil {
@@ -185,7 +185,7 @@ func TestDataThatCannotTrain(t *testing.T) {
 		},
 		"there is only one query to train on": func(d *PairsData, p *EncoderPlan) {
 			d.Conversations = []dialog.Conversation{{ID: "0", Turns: d.Conversations[0].Turns[:1]}}
-			p.Validation = 0
+			p.Validation.Share = 0
 		},
 	} {
 		w, p := newPairWorld(t), smallEncoderPlan()

@@ -158,7 +158,7 @@ func (p Plan) Validate() error {
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-	}), firstFailed(p.Candidates.checks()), p.Objective.Validate(), p.Validation.Validate(), p.applies())
+	}), firstFailed(p.Candidates.checks()), p.Objective.Validate(), p.Validation.validate(MeasureLoss), p.applies())
 }
 
 func (p Plan) known() bool {

@@ -1,15 +1,12 @@
 package distill
 
 import (
-	"context"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"parley/internal/f32"
+	"parley/distill/objective"
 	"parley/measure"
-	"parley/sparse"
-	"parley/trec"
 )
 
 // ValidationPlan says how a training is watched on turns that it does not learn
@@ -104,20 +101,16 @@ func defaultValidation() ValidationPlan {
 	return ValidationPlan{Share: .05, Measure: MeasureLoss, Every: 1}
 }
 
-// checks are what must hold of the plan beside its measure.
-func (p ValidationPlan) checks() []check {
-	return []check{
+// validate reports the first setting that makes no sense. idle is the measure that
+// may stand in a plan that holds nothing out.
+func (p ValidationPlan) validate(idle string) error {
+	if err := firstFailed([]check{
 		{share(p.Share) && p.Share < 1, "validation.share must be at least 0 and below 1"},
 		{within(p.Every, 1, 10_000), "validation.every must be from 1 to 10000 epochs"},
 		{within(p.Patience, 0, 10_000), "validation.patience must be from 1 to 10000 looks, or 0 to train to the end"},
 		{p.Share > 0 || p.Patience == 0, "validation.patience must be 0 where validation.share is 0: there is nothing to look at"},
-		{p.Share > 0 || p.Measure == MeasureLoss, "validation.measure must be loss where validation.share is 0: there is nothing to measure"},
-	}
-}
-
-// Validate reports the first setting that makes no sense.
-func (p ValidationPlan) Validate() error {
-	if err := firstFailed(p.checks()); err != nil {
+		{p.Share > 0 || p.Measure == idle, fmt.Sprintf("validation.measure must be %s where validation.share is 0: there is nothing to measure", idle)},
+	}); err != nil {
 		return err
 	}
 	if _, err := parseCriterion(p.Measure); err != nil {
@@ -126,159 +119,34 @@ func (p ValidationPlan) Validate() error {
 	return nil
 }
 
-// watch looks at the held-out turns.
-type watch struct {
-	criterion
-	rank   func(q sparse.Vector, k int) []uint32
-	qrels  trec.Qrels // what is to be found, the topics being places among the held-out turns
-	wanted [][]uint32 // [held-out turns] the same
-	found  [][]uint32 // [held-out turns] the student's ranking, in a look
-	turns  int        // held out
-	first  int        // the place of the first turn of the part under way
+// looks tells whether there is a look at what is held out after an epoch, from 1.
+func (p ValidationPlan) looks(epoch, epochs int) bool {
+	return epoch%p.Every == 0 || epoch == epochs
 }
 
-// newWatch returns what looks at the held-out turns.
-func newWatch(p ValidationPlan, held []example, rank func(q sparse.Vector, k int) []uint32) (watch, error) {
-	c, err := parseCriterion(p.Measure)
-	if err != nil || c.depth == 0 || len(held) == 0 {
-		return watch{criterion: c, turns: len(held)}, err
+// spent tells whether the plan has no patience left: of the epochs after the best
+// so many that compete with it were no better.
+func (p ValidationPlan) spent(history []Epoch, best int, competes func(Epoch) bool) bool {
+	if p.Patience == 0 || best == 0 {
+		return false
 	}
-	w := watch{criterion: c, rank: rank, qrels: trec.Qrels{}}
-	w.wanted, w.found = make([][]uint32, len(held)), make([][]uint32, len(held))
-	for i, ex := range held {
-		w.wanted[i] = ex.relevant
-		if !c.judged {
-			w.wanted[i] = rank(ex.teacher, c.depth)
-		}
-		if len(w.wanted[i]) > 0 {
-			w.qrels[label(uint32(i))] = relevantAll(w.wanted[i])
+	looks := 0
+	for _, e := range history[best:] {
+		if e.Validation != nil && competes(e) {
+			looks++
 		}
 	}
-	if len(w.qrels) == 0 {
-		return w, fmt.Errorf("validation.measure %s cannot be taken: none of the %d held-out turns is judged with passages of the index; "+
-			"train with a collection that has judgements, hold out more, or measure loss or overlap@10", c.name, len(held))
-	}
-	return w, nil
+	return looks >= p.Patience
 }
 
-// relevantAll gives all passages the grade 1.
-func relevantAll(passages []uint32) map[string]int {
-	grades := map[string]int{}
-	for _, passage := range passages {
-		grades[label(passage)] = 1
-	}
-	return grades
-}
-
-func label(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
-
-// ranking ranks the turns of the part on stage by the student's vectors.
-type ranking trainer
-
-func (d *ranking) Do(i, _ int) {
-	w := &d.watch
-	if at := w.first + i; len(w.wanted[at]) > 0 {
-		w.found[at] = w.rank(d.stage.vectors[i], w.depth)
-	}
-}
-
-// measured returns what the plan measures, of the rankings found or of the loss.
-func (w *watch) measured(loss float64) (Measured, error) {
-	if w.depth == 0 {
-		return Measured{Measure: w.name, Value: loss, Turns: w.turns}, nil
-	}
-	run := trec.Run{}
-	for i, passages := range w.found {
-		hits := make([]trec.Hit, len(passages))
-		for r, passage := range passages {
-			hits[r] = trec.Hit{Passage: label(passage), Score: float64(len(passages) - r)}
-		}
-		run[label(uint32(i))] = hits
-	}
-	e, err := measure.Evaluate(w.qrels, run, []measure.Measure{w.measure}, measure.Options{})
-	if err != nil {
-		return Measured{}, err
-	}
-	return Measured{Measure: w.name, Value: e.Aggregate(0), Turns: len(w.qrels)}, nil
-}
-
-// look encodes the held-out turns, nothing of them hidden, and returns what they
-// cost, the objective with all weights at their full height and, if measured,
-// what the plan measures. It changes nothing of the training, and draws none of
-// its random numbers.
-func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
-	var all sums
-	size := t.plan.Optimiser.Batch
-	var batch []int
-	for first := 0; first < len(t.held); first += size {
-		if err := ctx.Err(); err != nil {
-			return Epoch{}, err
-		}
-		batch = batch[:0]
-		for i := first; i < min(first+size, len(t.held)); i++ {
-			batch = append(batch, i)
-		}
-		t.begin(t.held, batch, false)
-		for from, to := 0, 0; from < len(batch); from = to {
-			to = t.next(from)
-			b := t.forward(from, to)
-			t.evaluate(b, fullWeight)
-			all.add(b, t.stage.losses)
-			if measured && t.watch.depth > 0 {
-				t.watch.first = first + from
-				t.team.Do(to-from, (*ranking)(t))
-			}
-		}
-	}
-	e := all.mean(nil)
-	e.Epoch = t.epoch + 1
-	if !measured {
-		return e, nil
-	}
-	m, err := t.watch.measured(e.Loss)
-	e.Measured = &m
-	return e, err
-}
-
-// looksAfter tells whether there is a look at the held-out turns after an epoch,
-// from 1.
-func (t *trainer) looksAfter(epoch int) bool {
-	return len(t.held) > 0 && (epoch%t.plan.Validation.Every == 0 || epoch == t.plan.Optimiser.Epochs)
-}
-
-// competes tells whether the student at the end of an epoch may be the one that
-// is kept. A measure of rankings does not see what queries cost, so that it would
-// always choose a student from before the regularisers have their full weight.
-func (t *trainer) competes(e Epoch) bool {
-	if t.watch.depth == 0 {
-		return true
-	}
-	step := e.Epoch * t.stepsPerEpoch()
-	for _, term := range t.terms {
-		if term.At(step) != term.At(fullWeight) {
+// settled tells whether each term has its full weight at a step. A measure of
+// rankings does not see what queries cost, so that it would always choose what was
+// there before the regularisers have theirs; the loss contains their price.
+func (c criterion) settled(terms []objective.Weighted, step int) bool {
+	for _, term := range terms {
+		if c.depth > 0 && term.At(step) != term.At(fullWeight) {
 			return false
 		}
 	}
 	return true
 }
-
-// done tells whether the training is at its end: by its plan, or since too many
-// looks in a row were no better than the best.
-func (t *trainer) done() bool {
-	if t.epoch >= t.plan.Optimiser.Epochs {
-		return true
-	}
-	patience := t.plan.Validation.Patience
-	if patience == 0 || t.best.epoch == 0 {
-		return false
-	}
-	looks := 0
-	for _, e := range t.history[t.best.epoch:] {
-		if e.Validation != nil && t.competes(e) {
-			looks++
-		}
-	}
-	return looks >= patience
-}
-
-var _ f32.Task = (*ranking)(nil)

@@ -267,10 +267,7 @@ func tellTraining(io streams, r *distill.Result) {
 	}
 	fmt.Fprintln(io.out)
 	kept := r.Kept()
-	if r.EndedEarly() {
-		fmt.Fprintf(io.out, "ended after %d of %d epochs: %s none better than the best\n",
-			len(r.History), r.Plan.Optimiser.Epochs, count(r.Plan.Validation.Patience, "look")+" in a row,")
-	}
+	tellEarlyEnd(io, len(r.History), r.Plan.Optimiser.Epochs, r.Plan.Validation.Patience)
 	if v := kept.Validation; v != nil {
 		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out ", kept.Epoch, len(r.History))
 		if m := v.Measured; m.Measure != distill.MeasureLoss {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -278,8 +279,12 @@ func tellEncoder(io streams, r *distill.EncoderResult) {
 		fmt.Fprintf(io.out, "; the run has no score for the relevant passage of %d", c.Unscored)
 	}
 	fmt.Fprintln(io.out)
+	tellEarlyEnd(io, len(r.History), r.Plan.Optimiser.Epochs, r.Plan.Validation.Patience)
 	if v := r.Kept().Validation; v != nil {
-		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out loss %.4f, RR %.4f and R@10 %.4f in the pool, L0 %.1f of queries and %.1f of passages, FLOPS %.3f\n",
-			r.Kept().Epoch, len(r.History), v.Loss, v.RR, v.Recall, v.L0, v.PassageL0, v.FLOPS)
+		fmt.Fprintf(io.out, "kept epoch %d of %d: held-out ", r.Kept().Epoch, len(r.History))
+		if m := v.Measured; !slices.Contains([]string{distill.MeasureLoss, "RR", "R@10"}, m.Measure) { // those are told anyway
+			fmt.Fprintf(io.out, "%s %.4f, ", m.Measure, m.Value)
+		}
+		fmt.Fprintf(io.out, "loss %.4f, RR %.4f and R@10 %.4f in the pool, L0 %.1f of queries and %.1f of passages, FLOPS %.3f\n", v.Loss, v.RR, v.Recall, v.L0, v.PassageL0, v.FLOPS)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -75,4 +76,11 @@ func require(cmd *cobra.Command, flags ...string) error {
 		return usageError{err}
 	}
 	return nil
+}
+
+// tellEarlyEnd tells of a training whose patience ended before its epochs.
+func tellEarlyEnd(io streams, seen, epochs, patience int) {
+	if seen < epochs {
+		fmt.Fprintf(io.out, "ended after %d of %d epochs: %s in a row, none better than the best\n", seen, epochs, count(patience, "look"))
+	}
 }
