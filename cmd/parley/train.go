@@ -47,10 +47,14 @@ search with, see --df-l1. splade is a transformer that starts from a checkpoint
 vocabulary, said or not. The passages stay what the index holds: none is encoded
 again. What a plan file can say is printed by --print-plan.
 
-Some conversations are held out to choose the best epoch. Beside the weights,
-MODEL holds the resolved plan (plan.yaml) and the history of losses
-(history.json). A training that was interrupted, even killed, is taken up by the
-same command from MODEL.checkpoint and ends with the same weights, bit for bit.`,
+Some conversations are held out to choose the best epoch: by the loss or, if the
+plan's validation.measure says so, by how they are searched for (R@100, RR, ...,
+where the collections have judgements; overlap@10, the agreement with the
+teacher, where they have none). With validation.patience the training ends when
+it gets no better. Beside the weights, MODEL holds the resolved plan (plan.yaml)
+and the history of losses (history.json). A training that was interrupted, even
+killed, is taken up by the same command from MODEL.checkpoint and ends with the
+same weights, bit for bit.`,
 		Example: `  parley train --index mine.index --turns data/mine -o student
   parley train --index mine.index --turns data/mine,data/more --teacher gpt,human --student mlp -o student
   parley train --index mine.index --turns data/mine --student splade --from splade-checkpoint -o student

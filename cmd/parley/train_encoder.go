@@ -44,11 +44,12 @@ objective.kld in the plan), even without judgements (pairs.positives: best).
 Where there are no turns to learn from, --pseudo makes queries of spans of the
 passages' own words. What a plan file can say is printed by --print-plan.
 
-Some conversations are held out to choose the best epoch. MODEL is a folder that
-Hugging Face transformers and sentence-transformers load too; beside the weights
-it holds the resolved plan (plan.yaml) and the history of losses (history.json).
-A training that was interrupted, even killed, is taken up by the same command
-from MODEL.checkpoint and ends with the same weights, bit for bit.`,
+Some conversations are held out to choose the best epoch: by the RR in a pool of
+passages, or by what the plan's validation says. MODEL is a folder that Hugging
+Face transformers and sentence-transformers load too; beside the weights it
+holds the resolved plan (plan.yaml) and the history of losses (history.json). A
+training that was interrupted, even killed, is taken up by the same command from
+MODEL.checkpoint and ends with the same weights, bit for bit.`,
 		Example: `  parley search --index mine.index --collection data/mine --query rewrite --k 30 -o bm25.run
   parley train encoder --from minilm --collection data/mine --run bm25.run -o splade
   parley train encoder --from minilm --collection data/mine --query rewrite,last --separate -o splade
