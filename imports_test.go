@@ -23,6 +23,7 @@ internal/durable internal/table internal/chart internal/strictjson →
 internal/hub internal/hub/hubtest distill/sample                  →
 
 measure             → trec sparse
+internal/prune      → sparse
 internal/world      → dialog
 collection          → dialog trec internal/world
 internal/importer   → collection dialog trec
@@ -34,10 +35,10 @@ internal/input      → dialog internal/wordpiece
 internal/lexical    → sparse internal/f32 internal/safetensors internal/input
 internal/bert       → sparse internal/f32
 internal/checkpoint → internal/f32 internal/bert internal/wordpiece internal/safetensors internal/mapping internal/strictjson
-internal/model      → dialog internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint
-encoder             → dialog sparse internal/wordpiece internal/input internal/lexical internal/bert internal/checkpoint internal/model
+internal/model      → dialog internal/prune internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint
+encoder             → dialog sparse internal/prune internal/wordpiece internal/input internal/lexical internal/bert internal/checkpoint internal/model
 distill/objective   → sparse internal/f32
-distill             → distill/objective dialog sparse trec measure internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
+distill             → distill/objective dialog sparse trec measure internal/prune internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
 rewrite             → dialog
 .                   → dialog sparse trec encoder index search
 internal/serve      → . dialog trec

@@ -11,6 +11,7 @@ import (
 	"parley/dialog"
 	"parley/internal/input"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/internal/wordpiece"
 	"parley/sparse"
 )
@@ -100,6 +101,8 @@ type BM25 struct {
 	reader     *input.Reader
 	parameters model.BM25
 	counts     model.Counts
+	keep       prune.Rule // of queries
+	searched   Statistics // that keep asks; nil where it keeps all
 }
 
 // Kind returns bm25.
@@ -110,7 +113,7 @@ func (b *BM25) Vocabulary() *wordpiece.Vocabulary { return b.reader.Tokenizer().
 
 // Query returns the bag of the content terms of c, which is read whole.
 func (b *BM25) Query(c dialog.Context) sparse.Vector {
-	return sparse.Bag(b.reader.AppendContent(nil, b.reader.Context(c)))
+	return b.keep.Apply(sparse.Bag(b.reader.AppendContent(nil, b.reader.Context(c))), b.searched)
 }
 
 // Passage returns the impacts of a passage's terms,
@@ -147,17 +150,24 @@ func (b *BM25) idf(term uint32) float64 {
 // Passages returns the vectors of passages.
 func (b *BM25) Passages(passages []Passage) []sparse.Vector { return each(passages, b.Passage) }
 
-// Identity is a checksum over the counts, the parameters and the vocabulary.
+// Identity is a checksum over the counts, the parameters and the vocabulary, and
+// over what is kept of queries where that is not all.
 func (b *BM25) Identity() string {
+	if b.keep != (prune.Rule{}) {
+		return identity(b.keep, []string{b.PassageIdentity()})
+	}
+	return b.PassageIdentity()
+}
+
+// PassageIdentity is a checksum over the counts, the parameters and the
+// vocabulary.
+func (b *BM25) PassageIdentity() string {
 	h := sha256.New()
 	p := b.parameters
 	fmt.Fprintln(h, b.Kind(), p.K1, p.B, p.AverageLength, b.counts.Passages, b.Vocabulary().Fingerprint())
 	_ = binary.Write(h, binary.LittleEndian, b.counts.Having) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil))
 }
-
-// PassageIdentity returns Identity.
-func (b *BM25) PassageIdentity() string { return b.Identity() }
 
 // Describe returns the parameters.
 func (b *BM25) Describe() string {

@@ -60,11 +60,12 @@ func OpenWith(dir string, stats Statistics, o Options) (Encoder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
 	}
-	if err := o.refuse(dir, folder.Config.Kind); err != nil {
+	rule, err := o.queryRule(dir, folder.Config.Kind, folder.Config.Prune)
+	if err != nil {
 		return nil, err
 	}
 	if folder.Config.Kind == model.KindBM25 {
-		return &BM25{reader: reader, parameters: *folder.Config.BM25, counts: folder.Counts}, nil
+		return &BM25{reader: reader, parameters: *folder.Config.BM25, counts: folder.Counts, keep: rule, searched: stats}, nil
 	}
-	return openLexical(folder, reader, stats)
+	return openLexical(folder, reader, stats, rule)
 }

@@ -5,6 +5,7 @@ import (
 
 	"parley/dialog"
 	"parley/internal/lexical"
+	"parley/internal/prune"
 	"parley/sparse"
 )
 
@@ -29,6 +30,20 @@ func occurrences(tokens []uint32, v sparse.Vector) []int32 {
 	return places
 }
 
+// pruned returns what keep leaves of an explanation.
+func pruned(e Explanation, keep prune.Rule, stats Statistics) Explanation {
+	v, places := e.Vector, e.Places
+	e.Vector, e.Places = keep.Apply(v, stats), nil
+	i := 0
+	for _, term := range e.Vector.Terms {
+		for v.Terms[i] != term {
+			i++
+		}
+		e.Places = append(e.Places, places[i])
+	}
+	return e
+}
+
 // ExplainQuery returns how Query comes about.
 func (b *BM25) ExplainQuery(c dialog.Context) Explanation {
 	e := Explanation{Tokens: b.reader.Context(c).IDs, Vector: b.Query(c)}
@@ -47,5 +62,5 @@ func (s *student) ExplainQuery(c dialog.Context) Explanation {
 	in := s.reader.Context(c)
 	e := Explanation{Tokens: in.IDs}
 	e.Vector, e.Places = s.net.Explain(lexical.Input{Context: in, Terms: s.reader.Terms(in, s.stats)})
-	return e
+	return pruned(e, s.keep, s.stats)
 }

@@ -5,6 +5,7 @@ import (
 	"parley/internal/input"
 	"parley/internal/lexical"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/internal/wordpiece"
 	"parley/sparse"
 )
@@ -14,21 +15,31 @@ import (
 type student struct {
 	reader *input.Reader
 	stats  Statistics
+	keep   prune.Rule
 	net    *lexical.Inference
 	sum    string // checksum of the model folder
 }
 
-func openLexical(f *model.Folder, reader *input.Reader, stats Statistics) (Encoder, error) {
+func openLexical(f *model.Folder, reader *input.Reader, stats Statistics, keep prune.Rule) (Encoder, error) {
 	net, err := lexical.Load(f.Weights, *f.Config.Lexical, f.Vocabulary.Len())
 	if err != nil {
 		return nil, err
 	}
-	return &student{reader: reader, stats: stats, net: net, sum: f.Config.ConfigSum}, nil
+	s := &student{reader: reader, stats: stats, keep: keep, net: net, sum: f.Config.ConfigSum}
+	if own := f.Config.Prune; own == nil && keep != (prune.Rule{}) || own != nil && keep != *own {
+		s.sum = identity(keep, []string{s.sum})
+	}
+	return s, nil
 }
 
 func (s *student) Kind() string { return model.KindLexical }
 
-func (s *student) Describe() string { return "lexical student" }
+func (s *student) Describe() string {
+	if s.keep != (prune.Rule{}) {
+		return "lexical student " + s.keep.String()
+	}
+	return "lexical student"
+}
 
 func (s *student) Identity() string { return s.sum }
 
@@ -36,5 +47,5 @@ func (s *student) Vocabulary() *wordpiece.Vocabulary { return s.reader.Tokenizer
 
 func (s *student) Query(c dialog.Context) sparse.Vector {
 	in := s.reader.Context(c)
-	return s.net.Weigh(lexical.Input{Context: in, Terms: s.reader.Terms(in, s.stats)})
+	return s.keep.Apply(s.net.Weigh(lexical.Input{Context: in, Terms: s.reader.Terms(in, s.stats)}), s.stats)
 }

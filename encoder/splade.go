@@ -14,6 +14,7 @@ import (
 	"parley/internal/checkpoint"
 	"parley/internal/input"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/internal/wordpiece"
 	"parley/sparse"
 )
@@ -28,8 +29,7 @@ type splade struct {
 	sequencer   *input.Sequencer
 	query       weigher
 	passages    *network
-	keepQuery   model.Prune
-	keepPassage model.Prune
+	stats       Statistics // of the searched index
 }
 
 // weigher makes a vector of a sequence of tokens.
@@ -61,7 +61,7 @@ func (s *splade) open(stats Statistics, o Options) error {
 	if s.settings, err = resolve(s.checkpoints, o); err != nil {
 		return err
 	}
-	s.keepQuery, s.keepPassage = s.settings.Query.Prune, s.settings.Passage.Prune
+	s.stats = stats
 	tokenizer := wordpiece.New(s.checkpoints.Query.Vocabulary)
 	if s.sequencer, err = input.NewSequencer(tokenizer, s.settings.Query.Budget, s.settings.Passage.Tokens); err != nil {
 		return err
@@ -77,6 +77,8 @@ func (s *splade) open(stats Statistics, o Options) error {
 func (s *splade) openQuery(stats Statistics) (weigher, error) {
 	side, special := s.checkpoints.Query, specialTokens(s.checkpoints.Query.Vocabulary)
 	switch {
+	case s.settings.Query.ValuePerCost > 0 && stats == nil:
+		return nil, fmt.Errorf("its queries are pruned by what their terms cost in the index that is searched: name an index")
 	case s.settings.Query.Weights == model.IDF && stats == nil:
 		return nil, fmt.Errorf("its queries weigh terms by how rare they are in the index that is searched: name an index")
 	case s.settings.Query.Weights == model.IDF:
@@ -97,19 +99,25 @@ func resolve(c *model.Checkpoints, o Options) (model.Splade, error) {
 		s.Query.Weights = model.IDF
 	}
 	query, passage := &s.Query, &s.Passage
-	longest, err := change(o.Query, 0, &query.Prune)
-	if err != nil {
-		return s, err
-	}
-	if longest != 0 {
-		query.Budget.Total = longest
+	if o.Query.Tokens != 0 {
+		query.Budget.Total = o.Query.Tokens
 	}
 	if query.Budget.Total == 0 {
 		query.Budget.Total = min(dialog.DefaultTokens, c.Query.MaxQuery)
 	}
 	query.Budget = query.Budget.Resolved()
-	if passage.Tokens, err = change(o.Passage, passage.Tokens, &passage.Prune); err != nil {
+	if o.Passage.Tokens != 0 {
+		passage.Tokens = o.Passage.Tokens
+	}
+	var err error
+	if query.Rule, err = o.Query.rule(query.Rule); err != nil {
 		return s, err
+	}
+	if passage.Rule, err = o.Passage.rule(passage.Rule); err != nil {
+		return s, err
+	}
+	if passage.ValuePerCost > 0 {
+		return s, fmt.Errorf("passages cannot be pruned by value per cost: what a term costs is known once they are indexed")
 	}
 	if passage.Tokens == 0 {
 		passage.Tokens = min(input.DefaultPassageTokens, c.Passage.MaxPassage)
@@ -132,24 +140,6 @@ func resolve(c *model.Checkpoints, o Options) (model.Splade, error) {
 // runs tells whether queries need the network.
 func runs(s model.Splade, query *checkpoint.Side) bool {
 	return s.Query.Weights == "" && query.Static == nil
-}
-
-// change changes pruning as the options of a side say, and returns the length in
-// effect.
-func change(o Side, tokens int, p *model.Prune) (int, error) {
-	if math.IsNaN(o.Threshold) || math.IsInf(o.Threshold, 0) {
-		return 0, fmt.Errorf("a threshold of %v is not possible", o.Threshold)
-	}
-	if o.TopK != 0 {
-		p.TopK = max(o.TopK, 0)
-	}
-	if o.Threshold != 0 {
-		p.Threshold = max(o.Threshold, 0)
-	}
-	if o.Tokens != 0 {
-		tokens = o.Tokens
-	}
-	return tokens, nil
 }
 
 // specialTokens returns which tokens only frame texts.
@@ -278,11 +268,8 @@ func identity(settings any, sums []string) string {
 func (s *splade) Describe() string {
 	c, p := s.checkpoints.Passage.Config, s.settings.Passage
 	text := fmt.Sprintf("%s %s %d×%d %s %s tokens=%d", s.Kind(), c.Family, c.Layers, c.Hidden, c.Head.Pooling, c.Head.Saturation, p.Tokens)
-	if p.TopK > 0 {
-		text += fmt.Sprintf(" top_k=%d", p.TopK)
-	}
-	if p.Threshold > 0 {
-		text += fmt.Sprintf(" threshold=%v", p.Threshold)
+	if p.Rule != (prune.Rule{}) {
+		text += " " + p.Rule.String()
 	}
 	return text
 }
@@ -296,13 +283,13 @@ func (s *splade) Close() error { return s.checkpoints.Close() }
 // Query returns the vector of a context.
 func (s *splade) Query(c dialog.Context) sparse.Vector {
 	v, _ := s.query.weigh(s.sequencer.AppendContext(nil, c), false)
-	return pruned(v, s.keepQuery)
+	return s.settings.Query.Apply(v, s.stats)
 }
 
 // Passage returns the vector of a passage.
 func (s *splade) Passage(title, text string) sparse.Vector {
 	v, _ := s.passages.weigh(s.sequencer.AppendPassage(nil, title, text), false)
-	return pruned(v, s.keepPassage)
+	return s.settings.Passage.Apply(v, nil)
 }
 
 // batchTokens is the number of tokens that are encoded at once where several
@@ -318,7 +305,7 @@ func (s *splade) Passages(passages []Passage) []sparse.Vector {
 	var batch bert.Batch
 	flush := func() {
 		for _, v := range session.Encode(batch) {
-			all = append(all, pruned(v, s.keepPassage))
+			all = append(all, s.settings.Passage.Apply(v, nil))
 		}
 		batch.Reset()
 	}
@@ -341,39 +328,17 @@ func (s *splade) Passages(passages []Passage) []sparse.Vector {
 
 // ExplainQuery returns how Query comes about.
 func (s *splade) ExplainQuery(c dialog.Context) Explanation {
-	return explain(s.query, s.sequencer.AppendContext(nil, c), s.keepQuery)
+	return explain(s.query, s.sequencer.AppendContext(nil, c), s.settings.Query.Rule, s.stats)
 }
 
 // ExplainPassage returns how Passage comes about.
 func (s *splade) ExplainPassage(title, text string) Explanation {
-	return explain(s.passages, s.sequencer.AppendPassage(nil, title, text), s.keepPassage)
+	return explain(s.passages, s.sequencer.AppendPassage(nil, title, text), s.settings.Passage.Rule, nil)
 }
 
-func explain(w weigher, ids []uint32, p model.Prune) Explanation {
+func explain(w weigher, ids []uint32, keep prune.Rule, stats Statistics) Explanation {
 	v, places := w.weigh(ids, true)
-	e := Explanation{Tokens: ids, Vector: pruned(v, p)}
-	i := 0
-	for _, term := range e.Vector.Terms {
-		for v.Terms[i] != term {
-			i++
-		}
-		e.Places = append(e.Places, places[i])
-	}
-	return e
-}
-
-// pruned returns a copy of what is kept of v.
-func pruned(v sparse.Vector, p model.Prune) sparse.Vector {
-	if p.TopK > 0 {
-		v = v.TopK(p.TopK)
-	}
-	kept := sparse.Vector{Terms: make([]uint32, 0, v.Len()), Weights: make([]float32, 0, v.Len())}
-	for i, w := range v.Weights {
-		if float64(w) >= p.Threshold || math.IsNaN(float64(w)) { // who takes a vector in refuses it
-			kept.Terms, kept.Weights = append(kept.Terms, v.Terms[i]), append(kept.Weights, w)
-		}
-	}
-	return kept
+	return pruned(Explanation{Tokens: ids, Vector: v, Places: places}, keep, stats)
 }
 
 // Save copies the checkpoints into dir with the settings in effect.

@@ -20,6 +20,7 @@ import (
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/internal/safetensors"
 	"parley/internal/wordpiece"
 	"parley/sparse"
@@ -431,7 +432,10 @@ func TestSpladeRefuses(t *testing.T) {
 		{good, encoder.Options{Passage: encoder.Side{Threshold: math.NaN()}}, "a threshold of NaN is not possible"},
 		{filepath.Join(good, "nowhere"), encoder.Options{}, "nowhere"},
 		{student(t, networks["features"]), encoder.Options{}, "encodes queries only"},
-		{student(t, networks["features"]), encoder.Options{Query: encoder.Side{TopK: 3}}, "are settings of encoders of kind splade"},
+		{student(t, networks["features"]), encoder.Options{Query: encoder.Side{Tokens: 3}}, "are settings of encoders of kind splade"},
+		{settings(`{"parley_splade": 1, "passage": {"value_per_cost": 1}}`), encoder.Options{}, "a value_per_cost of passages is not possible"},
+		{settings(`{"parley_splade": 1, "query": {"mass": 2}}`), encoder.Options{}, "a mass of 2 is not possible"},
+		{good, encoder.Options{Passage: encoder.Side{ValuePerCost: 1}}, "passages cannot be pruned by value per cost"},
 	} {
 		_, err := encoder.OpenPassages(test.dir, test.o)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "\n") {
@@ -445,7 +449,7 @@ func TestSealedSettings(t *testing.T) {
 	dir := checkpoint(t, moved(tiny(64), 11))
 	s := model.Splade{
 		Query:   model.SpladeQuery{Budget: dialog.Budget{Answer: 4, Total: 12}},
-		Passage: model.SpladePassage{Tokens: 9, SpladeSide: model.SpladeSide{Prune: model.Prune{TopK: 2}}},
+		Passage: model.SpladePassage{Tokens: 9, SpladeSide: model.SpladeSide{Rule: prune.Rule{TopK: 2}}},
 	}
 	if err := model.SealSplade(dir, s); err != nil {
 		t.Fatal(err)

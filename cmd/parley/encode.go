@@ -34,34 +34,27 @@ type encoding struct {
 
 // sideFlags are the settings of the side that is encoded.
 type sideFlags struct {
-	length, topK int
-	threshold    float64
-	prefix       string // of the flags' names
+	pruneFlags
+	length int
 }
 
 // bind adds the flags, their names begun with prefix, for texts of the given name.
 func (s *sideFlags) bind(cmd *cobra.Command, prefix, texts string) {
-	flags := cmd.Flags()
-	s.prefix = prefix
-	flags.IntVar(&s.length, prefix+"max-length", 0, "splade: most tokens that are read of "+texts+" (default: as the model says)")
-	flags.IntVar(&s.topK, prefix+"top-k", 0, "splade: most terms that are kept of "+texts+", the heaviest (default: as the model says; -1 for all)")
-	flags.Float64Var(&s.threshold, prefix+"threshold", 0, "splade: least weight of a term of "+texts+" (default: as the model says; -1 for none)")
+	cmd.Flags().IntVar(&s.length, prefix+"max-length", 0, "splade: most tokens that are read of "+texts+" (default: as the model says)")
+	s.pruneFlags.bind(cmd, prefix, texts)
 }
 
 func (s *sideFlags) check() error {
-	switch {
-	case s.length < 0 || s.length == 1 || s.length == 2:
+	if s.length < 0 || s.length == 1 || s.length == 2 {
 		return usagef("--%smax-length %d: it must be 3 or more, for [CLS] and [SEP] are counted", s.prefix, s.length)
-	case s.topK < -1:
-		return usagef("--%stop-k %d: it must be 1 or more, or -1 for all terms", s.prefix, s.topK)
-	case !(s.threshold >= 0 || s.threshold == -1) || math.IsInf(s.threshold, 0):
-		return usagef("--%sthreshold %v: it must be a weight, or -1 for none", s.prefix, s.threshold)
 	}
-	return nil
+	return s.pruneFlags.check()
 }
 
 func (s *sideFlags) side() encoder.Side {
-	return encoder.Side{Tokens: s.length, TopK: s.topK, Threshold: s.threshold}
+	side := s.pruneFlags.side()
+	side.Tokens = s.length
+	return side
 }
 
 // part is one of several equal parts of a piece of work.
@@ -149,6 +142,9 @@ func (o *encoding) check() (mode dialog.Mode, err error) {
 	}
 	if o.part, err = parsePart(o.shard); err != nil {
 		return mode, err
+	}
+	if o.queries == "" && o.side.rule.ValuePerCost != 0 {
+		return mode, usagef("--value-per-cost is for --queries: what a term costs is known once the passages are indexed")
 	}
 	if o.queries != "" {
 		if mode, err = dialog.ParseMode(o.queries); err != nil {

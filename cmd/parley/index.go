@@ -104,7 +104,7 @@ terms by rareness alone, so that no network runs when searching.`,
 var (
 	modelFlags = []string{
 		"vectors", "restart", "max-length", "top-k", "threshold",
-		"query-encoder", "query-max-length", "query-top-k", "query-threshold",
+		"query-encoder", "query-max-length", "query-top-k", "query-threshold", "query-mass", "query-value-per-cost", "mass", "value-per-cost",
 	}
 	bm25Flags = []string{"vocab", "cased", "vocab-size", "k1", "b"}
 )
@@ -126,6 +126,8 @@ func (o *indexing) check(given func(flag string) bool) error {
 		}
 	}
 	switch {
+	case o.side.rule.ValuePerCost != 0:
+		return usagef("--value-per-cost is for queries: what a term of a passage costs is known once they are indexed; take --query-value-per-cost")
 	case !(o.k1 >= 0) || math.IsInf(o.k1, 0):
 		return usagef("--k1 %v: it must be 0 or more", o.k1)
 	case !(o.b >= 0 && o.b <= 1):

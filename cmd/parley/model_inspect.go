@@ -18,6 +18,7 @@ import (
 
 	"parley/internal/checkpoint"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/internal/table"
 	"parley/internal/wordpiece"
 )
@@ -75,8 +76,7 @@ type inspectedEncoder struct {
 	Saturation string         `json:"saturation,omitempty"`
 	MaxQuery   int            `json:"max_query_tokens,omitempty"`
 	MaxPassage int            `json:"max_passage_tokens,omitempty"`
-	TopK       int            `json:"top_k,omitempty"`     // terms of a vector that are kept
-	Threshold  float64        `json:"threshold,omitempty"` // least weight that is kept
+	prune.Rule                // what is kept of a vector
 }
 
 // inspectedTokenizer is what is known of a tokenizer.
@@ -138,11 +138,11 @@ func (x *inspection) ofTransformers(whole bool) (err error) {
 	defer func() { err = cmp.Or(err, c.Close()) }()
 	x.Kind, x.Notes = model.KindSplade, append(x.Notes, c.Notes...)
 	x.Tokenizer = inspectTokenizer(c.Passage.Vocabulary)
-	query, passage := inspectSide(c.Query, c.Settings.Query.Prune), inspectSide(c.Passage, c.Settings.Passage.Prune)
+	query, passage := inspectSide(c.Query, c.Settings.Query.Rule), inspectSide(c.Passage, c.Settings.Passage.Rule)
 	query.Side, query.MaxPassage = "queries", 0
 	passage.Side, passage.MaxQuery = "passages", 0
 	x.Encoders = append(x.Encoders, query, passage)
-	if c.Query == c.Passage && c.Settings.Query.Prune == c.Settings.Passage.Prune {
+	if c.Query == c.Passage && c.Settings.Query.Rule == c.Settings.Passage.Rule {
 		passage.Side, passage.MaxQuery = "both", query.MaxQuery
 		x.Encoders = []inspectedEncoder{passage}
 	}
@@ -169,8 +169,8 @@ func inspectTokenizer(v *wordpiece.Vocabulary) *inspectedTokenizer {
 	return &inspectedTokenizer{Tokens: v.Len(), Options: v.Options(), Fingerprint: v.Fingerprint()}
 }
 
-func inspectSide(s *checkpoint.Side, prune model.Prune) inspectedEncoder {
-	e := inspectedEncoder{Family: "fixed weights", Parameters: len(s.Static), TopK: prune.TopK, Threshold: prune.Threshold}
+func inspectSide(s *checkpoint.Side, keep prune.Rule) inspectedEncoder {
+	e := inspectedEncoder{Family: "fixed weights", Parameters: len(s.Static), Rule: keep}
 	if s.Static != nil {
 		return e
 	}
@@ -206,6 +206,9 @@ func (x *inspection) ofParley() error {
 	e := inspectedEncoder{Side: "both", Family: x.Kind, Stored: map[string]int{}}
 	if c := folder.Config.Lexical; c != nil {
 		e.Side, e.Hidden = "queries", c.Hidden
+	}
+	if folder.Config.Prune != nil {
+		e.Rule = *folder.Config.Prune
 	}
 	for _, info := range folder.Weights.Tensors() {
 		e.Stored[info.DType]++
@@ -330,6 +333,14 @@ func (x *inspection) rows(t *table.Table) {
 			return ""
 		}
 	}
+	real := func(of func(e inspectedEncoder) float64) func(e inspectedEncoder) string {
+		return func(e inspectedEncoder) string {
+			if x := of(e); x > 0 {
+				return strconv.FormatFloat(x, 'g', -1, 64)
+			}
+			return ""
+		}
+	}
 	row("family", func(e inspectedEncoder) string { return e.Family })
 	row("layers", number(func(e inspectedEncoder) int { return e.Layers }))
 	row("hidden size", number(func(e inspectedEncoder) int { return e.Hidden }))
@@ -345,12 +356,9 @@ func (x *inspection) rows(t *table.Table) {
 	row("longest query", number(func(e inspectedEncoder) int { return e.MaxQuery }))
 	row("longest passage", number(func(e inspectedEncoder) int { return e.MaxPassage }))
 	row("top k", number(func(e inspectedEncoder) int { return e.TopK }))
-	row("threshold", func(e inspectedEncoder) string {
-		if e.Threshold == 0 {
-			return ""
-		}
-		return strconv.FormatFloat(e.Threshold, 'g', -1, 64)
-	})
+	row("threshold", real(func(e inspectedEncoder) float64 { return e.Threshold }))
+	row("mass", real(func(e inspectedEncoder) float64 { return e.Mass }))
+	row("value per cost", real(func(e inspectedEncoder) float64 { return e.ValuePerCost }))
 	row("vocabulary", func(inspectedEncoder) string { return x.Tokenizer.described() })
 }
 

@@ -27,6 +27,7 @@ type searching struct {
 	turns      string
 	k, workers int
 	unseen     bool
+	keep       pruneFlags
 	tag        string
 	output     string
 }
@@ -50,12 +51,17 @@ Searched are the turns that have judgements, or all of them where the collection
 has no judgements or with --turns all. Results are exact, ties in the order of
 the index.
 
+A query can be pruned beyond what its model says: by --query-value-per-cost
+terms go that bring a smaller share of the query's weight than of the postings,
+and so on. parley model prune writes a model that prunes by itself.
+
 RUN.cost.json has for each turn the number of its query's terms (l0), the
 postings of those terms, and the microseconds that encoding and searching took
 on one processor; and over all turns mean_l0, flops (Σ of df/N over a query's
 terms, in the mean), p50_us, p95_us and p99_us.`,
 		Example: `  parley search --index mine.index --collection data/mine --query history -o history.run
   parley search --index mine.index --collection data/mine --encoder student -o student.run
+  parley search --index mine.index --collection data/mine --encoder student --query-value-per-cost .5 -o cheap.run
   parley search --index mine.index --collection data/mine --query rewrite:t5 --unseen --k 100 -o t5.run`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), io) },
@@ -69,6 +75,7 @@ terms, in the mean), p50_us, p95_us and p99_us.`,
 	flags.IntVar(&o.k, "k", 1000, "passages to return for each turn")
 	flags.IntVar(&o.workers, "workers", 0, "turns are searched by so many at once (default: one for each processor)")
 	flags.BoolVar(&o.unseen, "unseen", false, "leave out passages that repeat an earlier answer of the conversation, unless judged for the turn")
+	o.keep.bind(cmd, "query-", "a query")
 	flags.StringVar(&o.tag, "tag", "", "name of the system in the run (default: encoder and mode)")
 	flags.StringVarP(&o.output, "output", "o", "", "file of the run; its costs go to the same name with .cost.json")
 	for _, required := range []string{"index", "collection", "output"} {
@@ -79,6 +86,9 @@ terms, in the mean), p50_us, p95_us and p99_us.`,
 
 // queryMode returns the query mode and checks the other settings.
 func (o *searching) queryMode() (dialog.Mode, error) {
+	if err := o.keep.check(); err != nil {
+		return dialog.Mode{}, err
+	}
 	switch {
 	case o.k < 1:
 		return dialog.Mode{}, usagef("--k %d: at least one passage must be asked for", o.k)
@@ -113,7 +123,7 @@ func (o *searching) run(ctx context.Context, io streams) error {
 		return err
 	}
 	defer ix.Close()
-	enc, err := openEncoder(o.encoder, ix)
+	enc, err := openEncoderWith(o.encoder, ix, encoder.Options{Query: o.keep.side()})
 	if err != nil {
 		return err
 	}
@@ -142,12 +152,17 @@ func encoderFolder(dir string) string {
 // openEncoder opens the model folder or the encoder of the index dir, or that of
 // ix where dir is empty, and makes sure that it speaks the language of ix.
 func openEncoder(dir string, ix *index.Index) (encoder.Encoder, error) {
+	return openEncoderWith(dir, ix, encoder.Options{})
+}
+
+// openEncoderWith does what openEncoder does, the encoder changed as options say.
+func openEncoderWith(dir string, ix *index.Index, options encoder.Options) (encoder.Encoder, error) {
 	own := dir == ""
 	if own {
 		dir = ix.EncoderPath()
 	}
 	dir = encoderFolder(dir)
-	enc, err := encoder.Open(dir, ix)
+	enc, err := encoder.OpenWith(dir, ix, options)
 	switch {
 	case err != nil:
 		return nil, err

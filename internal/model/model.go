@@ -29,6 +29,7 @@ import (
 	"parley/internal/durable"
 	"parley/internal/input"
 	"parley/internal/lexical"
+	"parley/internal/prune"
 	"parley/internal/safetensors"
 	"parley/internal/wordpiece"
 )
@@ -60,6 +61,7 @@ type Config struct {
 	BM25      *BM25             `json:"bm25,omitempty"`
 	Lexical   *lexical.Config   `json:"lexical,omitempty"`
 	Features  int               `json:"features,omitempty"` // lexical: the version of the features that it weighs
+	Prune     *prune.Rule       `json:"prune,omitempty"`    // lexical: which terms of a query are kept; nil: all
 
 	// Checksums, in hexadecimal.
 	VocabularySum string `json:"vocabulary_sha256"`
@@ -176,6 +178,28 @@ func Open(path string) (*Folder, error) {
 	return f, nil
 }
 
+// Copy writes the model with another rule of pruning into dir, which is empty:
+// its other files stay what they were.
+func (f *Folder) Copy(dir string, rule prune.Rule) error {
+	c := f.Config
+	if c.Prune = nil; rule != (prune.Rule{}) {
+		c.Prune = &rule
+	}
+	if err := c.check(); err != nil {
+		return fmt.Errorf("%s %w", filepath.Join(f.Path, ConfigFile), err)
+	}
+	for _, name := range []string{VocabularyFile, WeightsFile} {
+		if err := copyFile(filepath.Join(f.Path, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	config, err := c.sealed()
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, ConfigFile), config)
+}
+
 func (f *Folder) readConfig() error {
 	path := filepath.Join(f.Path, ConfigFile)
 	data, err := os.ReadFile(path)
@@ -222,6 +246,10 @@ func (c Config) check() error {
 		return fmt.Errorf("is of a model that weighs version %d of the features, where this program has version %d; train again", c.Features, input.FeatureVersion)
 	case c.Passages < 0:
 		return fmt.Errorf("counts %d passages; train or index again", c.Passages)
+	case c.Prune != nil && c.Kind != KindLexical:
+		return fmt.Errorf("prunes queries of kind %q, which are the terms that were said; train or index again", c.Kind)
+	case c.Prune != nil && c.Prune.Check() != nil:
+		return fmt.Errorf("says %w", c.Prune.Check())
 	}
 	return nil
 }

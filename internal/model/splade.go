@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +18,7 @@ import (
 	"parley/internal/bert"
 	"parley/internal/checkpoint"
 	"parley/internal/durable"
+	"parley/internal/prune"
 )
 
 // SpladeFile holds what Parley knows of a checkpoint besides what its own files
@@ -50,7 +50,7 @@ type SpladeSide struct {
 	Folder     string `json:"folder,omitempty"`     // subfolder of the side's checkpoint; empty: the folder itself
 	Pooling    string `json:"pooling,omitempty"`    // max or sum; empty: as the checkpoint says
 	Saturation string `json:"saturation,omitempty"` // log1p, double-log or linear; empty: as the checkpoint says
-	Prune
+	prune.Rule
 }
 
 // SpladeQuery says how queries are encoded.
@@ -64,12 +64,6 @@ type SpladeQuery struct {
 type SpladePassage struct {
 	SpladeSide
 	Tokens int `json:"tokens,omitempty"` // most tokens, special ones included; 0: 256, or as many as the checkpoint can
-}
-
-// Prune says how much of a vector is kept; zero: all.
-type Prune struct {
-	TopK      int     `json:"top_k,omitempty"`     // at most so many terms, the heaviest
-	Threshold float64 `json:"threshold,omitempty"` // only terms of at least this weight
 }
 
 // SealSplade writes SpladeFile into dir, where all other files of the model
@@ -142,7 +136,15 @@ func (s Splade) check() error {
 	case s.Passage.Tokens < 0:
 		return fmt.Errorf("passages of %d tokens are not possible", s.Passage.Tokens)
 	}
-	return cmp.Or(s.Query.check(), s.Passage.check())
+	return cmp.Or(s.Query.check(), s.Passage.check(), checkPassageRule(s.Passage.Rule))
+}
+
+// checkPassageRule refuses what cannot be said of passages.
+func checkPassageRule(r prune.Rule) error {
+	if r.ValuePerCost != 0 {
+		return errors.New("a value_per_cost of passages is not possible: what a term costs is known once they are indexed; take mass, threshold or top_k")
+	}
+	return nil
 }
 
 func (s SpladeSide) check() error {
@@ -153,10 +155,8 @@ func (s SpladeSide) check() error {
 		return fmt.Errorf("saturation %q is not known: write %s, %s or %s", s.Saturation, bert.Log1p, bert.DoubleLog, bert.Linear)
 	case s.Folder != "" && !filepath.IsLocal(filepath.FromSlash(s.Folder)):
 		return fmt.Errorf("the folder %q is not a part of the model: name a subfolder", s.Folder)
-	case s.TopK < 0 || !(s.Threshold >= 0) || math.IsInf(s.Threshold, 0):
-		return fmt.Errorf("a top_k of %d and a threshold of %v are not possible", s.TopK, s.Threshold)
 	}
-	return nil
+	return s.Rule.Check()
 }
 
 // head returns h with the side's pooling and saturation.

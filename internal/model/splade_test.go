@@ -11,6 +11,7 @@ import (
 	"parley/internal/bert"
 	"parley/internal/checkpoint"
 	"parley/internal/f32"
+	"parley/internal/prune"
 	"parley/internal/wordpiece"
 )
 
@@ -51,7 +52,7 @@ func TestSpladeFolder(t *testing.T) {
 		Query: SpladeQuery{Weights: IDF, Budget: dialog.Budget{Answer: -1, Total: 9}, SpladeSide: SpladeSide{Pooling: "sum"}},
 		Passage: SpladePassage{
 			Tokens:     11,
-			SpladeSide: SpladeSide{Saturation: "double-log", Prune: Prune{TopK: 3, Threshold: .25}},
+			SpladeSide: SpladeSide{Saturation: "double-log", Rule: prune.Rule{TopK: 3, Threshold: .25}},
 		},
 	}
 	if err := SealSplade(dir, want); err != nil {
