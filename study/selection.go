@@ -22,6 +22,12 @@ const (
 	SelectHalving = "halving" // many points with few epochs, the best of them with more
 )
 
+// Costs of a query that a selection can go by.
+const (
+	CostFLOPS = "flops"
+	CostL0    = "l0"
+)
+
 // SelectPlan says how a point of a space is chosen: by the measure that trainings
 // take on held-out conversations, never on a test collection.
 type SelectPlan struct {
@@ -37,6 +43,11 @@ type SelectPlan struct {
 	Least float64 `yaml:"least" json:"least"`
 	// Measure is the measure of validation that chooses; "" is that of the plan.
 	Measure string `yaml:"measure" json:"measure"`
+	// Within, if it is not 0, is the share of the best value that may be given up
+	// for what is cheaper: of the points so near to the best the cheapest is chosen,
+	// by Cost: flops, or l0; "" is flops.
+	Within float64 `yaml:"within" json:"within"`
+	Cost   string  `yaml:"cost" json:"cost"`
 	// Seeds are those that each point is trained from; the mean of their measures
 	// counts.
 	Seeds []uint64 `yaml:"seeds" json:"seeds"`
@@ -52,26 +63,34 @@ type Rung struct {
 	Budget float64 // share of the epochs, above 0 and at most 1
 }
 
-// Evaluate returns a value for each point, trained with the given share of the
-// epochs; a point without one, whose training failed, has NaN, and is not tried
+// Worth is what a training was found to be worth on held-out conversations, in
+// the mean over the seeds.
+type Worth struct {
+	Value float64 `json:"value"` // of the measure
+	FLOPS float64 `json:"flops"` // of a query
+	L0    float64 `json:"l0"`    // of a query
+}
+
+// Evaluate returns what each point is worth, trained with the given share of the
+// epochs. One without a value, whose training failed, has NaN, and is not tried
 // again.
-type Evaluate func(ctx context.Context, points []Point, budget float64) ([]float64, error)
+type Evaluate func(ctx context.Context, points []Point, budget float64) ([]Worth, error)
 
 // Tried is a point with what it was found to be worth.
 type Tried struct {
 	Point  Point   `json:"point"`
 	Rung   int     `json:"rung"`   // from 0
 	Budget float64 `json:"budget"` // share of the epochs
-	Value  float64 `json:"value"`  // mean over the seeds
-	Failed bool    `json:"failed"` // has no value
+	Worth
+	Failed bool `json:"failed"` // is worth nothing
 }
 
 // Selection is what a selection ended with.
 type Selection struct {
-	Method  string  `json:"method"`
-	Measure string  `json:"measure"`
-	Chosen  Point   `json:"chosen"`
-	Value   float64 `json:"value"` // of the chosen point, with all epochs
+	Method  string `json:"method"`
+	Measure string `json:"measure"`
+	Chosen  Point  `json:"chosen"`
+	Worth          // of the chosen point, with all epochs
 	// Spent is what was spent on each seed, in trainings of all epochs.
 	Spent float64 `json:"spent"`
 	Tried []Tried `json:"tried"` // rung by rung, in each in the order of the points
@@ -102,8 +121,26 @@ func (p SelectPlan) Validate() error {
 		return fmt.Errorf("select.space has more than %d points: draw some of them with select.trials", mostPoints)
 	case counted && p.Trials > size:
 		return fmt.Errorf("select.trials is %d, and select.space has %d points", p.Trials, size)
+	}
+	return p.options(halving)
+}
+
+// options reports the first of the settings beside method and space that makes no
+// sense.
+func (p SelectPlan) options(halving bool) error {
+	switch {
+	case halving && spendsEpochs(p.Space):
+		return errors.New("select.space has optimiser.epochs, which method halving spends itself: leave it out, or take another method")
 	case !halving && (p.Eta != 0 || p.Least != 0):
 		return errors.New("select.eta and select.least are for method halving")
+	case halving && p.Within != 0:
+		return errors.New("select.within is not for method halving: points go on by the measure alone, so that cheap ones would be lost")
+	case !(p.Within >= 0 && p.Within < 1):
+		return errors.New("select.within must be at least 0 and below 1, a share of the best value")
+	case p.Cost != "" && p.Within == 0:
+		return errors.New("select.cost acts on points within a share of the best: name that in select.within")
+	case p.Cost != "" && p.Cost != CostFLOPS && p.Cost != CostL0:
+		return errors.New("select.cost must be flops or l0")
 	case p.Eta != 0 && (p.Eta < 2 || p.Eta > 100):
 		return errors.New("select.eta must be from 2 to 100")
 	case p.Least != 0 && !(p.Least >= 1e-4 && p.Least <= 1):
@@ -115,6 +152,13 @@ func (p SelectPlan) Validate() error {
 		}
 	}
 	return nil
+}
+
+// spendsEpochs tells whether a space sets the number of epochs.
+func spendsEpochs(s Space) bool {
+	_, epochs := s["optimiser.epochs"]
+	_, all := s["optimiser"]
+	return epochs || all
 }
 
 // Points returns the points that are tried, in the order of their indexes.
@@ -150,7 +194,7 @@ func (p SelectPlan) Rungs(n int) []Rung {
 // Search chooses the best point that evaluate finds. It is a function of its
 // arguments alone, and asks always for the same points in the same order, so that
 // an evaluate that remembers what it returned makes a search that can be taken up.
-// Of equal values the point with the lower index is the better one.
+// Of equal values, or costs, the point with the lower index is the better one.
 func Search(ctx context.Context, p SelectPlan, lowerIsBetter bool, evaluate Evaluate) (*Selection, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
@@ -162,14 +206,14 @@ func Search(ctx context.Context, p SelectPlan, lowerIsBetter bool, evaluate Eval
 	s := &Selection{Method: p.Method, Measure: p.Measure}
 	for number, rung := range p.Rungs(len(points)) {
 		points = inOrder(points[:min(rung.Points, len(points))])
-		values, err := evaluate(ctx, points, rung.Budget)
+		worths, err := evaluate(ctx, points, rung.Budget)
 		if err != nil {
 			return nil, err
 		}
-		if len(values) != len(points) {
-			panic(fmt.Sprintf("study: %d values for %d points", len(values), len(points)))
+		if len(worths) != len(points) {
+			panic(fmt.Sprintf("study: %d points were evaluated, %d were asked for", len(worths), len(points)))
 		}
-		tried := note(points, values, number, rung.Budget)
+		tried := note(points, worths, number, rung.Budget)
 		s.Tried = append(s.Tried, tried...)
 		s.Spent += rung.Budget * float64(len(points))
 		if tried = ranked(tried, lowerIsBetter); len(tried) == 0 {
@@ -179,7 +223,8 @@ func Search(ctx context.Context, p SelectPlan, lowerIsBetter bool, evaluate Eval
 		for _, t := range tried {
 			points = append(points, t.Point)
 		}
-		s.Chosen, s.Value = tried[0].Point, tried[0].Value
+		best := p.cheapest(tried)
+		s.Chosen, s.Worth = best.Point, best.Worth
 	}
 	return s, nil
 }
@@ -192,15 +237,40 @@ func inOrder(points []Point) []Point {
 }
 
 // note returns points with their values.
-func note(points []Point, values []float64, rung int, budget float64) []Tried {
+func note(points []Point, worths []Worth, rung int, budget float64) []Tried {
 	tried := make([]Tried, len(points))
-	for i, v := range values {
-		tried[i] = Tried{Point: points[i], Rung: rung, Budget: budget, Value: v}
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			tried[i].Value, tried[i].Failed = 0, true
+	for i, w := range worths {
+		tried[i] = Tried{Point: points[i], Rung: rung, Budget: budget, Worth: w}
+		for _, x := range []float64{w.Value, w.FLOPS, w.L0} {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				tried[i].Worth, tried[i].Failed = Worth{}, true
+			}
 		}
 	}
 	return tried
+}
+
+// cheapest returns the one of what was tried, the best first, that is chosen.
+func (p SelectPlan) cheapest(tried []Tried) Tried {
+	best := tried[0]
+	if p.Within == 0 {
+		return best
+	}
+	for _, t := range tried {
+		near := math.Abs(t.Value-tried[0].Value) <= p.Within*math.Abs(tried[0].Value)
+		cost, least := t.cost(p.Cost), best.cost(p.Cost)
+		if near && (cost < least || cost == least && t.Point.Index < best.Point.Index) {
+			best = t
+		}
+	}
+	return best
+}
+
+func (w Worth) cost(name string) float64 {
+	if name == CostL0 {
+		return w.L0
+	}
+	return w.FLOPS
 }
 
 // ranked returns what was tried and has a value, the best first.

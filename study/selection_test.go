@@ -37,11 +37,11 @@ func number(t testing.TB, p Point, path string) float64 {
 // bowl is lowest where a rate is 10^-3 and a weight is .3; of fewer epochs it is
 // flatter, and shifted by something that no point has an advantage from.
 func bowl(t testing.TB) Evaluate {
-	return func(_ context.Context, points []Point, budget float64) ([]float64, error) {
-		values := make([]float64, len(points))
+	return func(_ context.Context, points []Point, budget float64) ([]Worth, error) {
+		values := make([]Worth, len(points))
 		for i, p := range points {
 			x, y := math.Log10(number(t, p, "optimiser.learning_rate"))+3, number(t, p, "objective.weight")-.3
-			values[i] = budget*(x*x+4*y*y) + 1/budget
+			values[i].Value = budget*(x*x+4*y*y) + 1/budget
 		}
 		return values, nil
 	}
@@ -82,6 +82,23 @@ func TestRandomComesNear(t *testing.T) {
 			if s.Value > 1.15 {
 				t.Errorf("%s, seed %d: chose %v with %v", plan.Method, plan.Seed, s.Chosen, s.Value)
 			}
+		}
+	}
+}
+
+// TestCheapestNearTheBest gives up a little of a measure for a lower cost.
+func TestCheapestNearTheBest(t *testing.T) {
+	worths := []Worth{{.9, 4, 10}, {.9, 3, 40}, {.892, 2, 30}, {.893, 2, 20}, {.5, 1, 1}, {math.NaN(), 0, 0}}
+	for _, test := range []struct {
+		within float64
+		cost   string
+		lower  bool
+		want   int
+	}{{0, "", false, 0}, {.01, "", false, 2}, {.001, CostFLOPS, false, 1}, {.001, CostL0, false, 0}, {.01, CostL0, false, 0}, {.5, "", false, 4}, {.8, "", true, 4}, {.79, CostL0, true, 4}} {
+		plan := SelectPlan{Method: SelectGrid, Within: test.within, Cost: test.cost, Space: Space{"a": {Values: []any{0, 1, 2, 3, 4, 5}}}}
+		s, err := Search(context.Background(), plan, test.lower, func(context.Context, []Point, float64) ([]Worth, error) { return worths, nil })
+		if err != nil || s.Chosen.Index != test.want || s.Worth != worths[test.want] {
+			t.Errorf("within %v by %q: %+v, %v, want point %d", test.within, test.cost, s, err, test.want)
 		}
 	}
 }
@@ -144,9 +161,9 @@ func TestSearchProperties(t *testing.T) {
 	for range 2000 {
 		plan, value := arbitrary(rng)
 		lower := rng.IntN(2) == 0
-		s, err := Search(context.Background(), plan, lower, func(_ context.Context, points []Point, budget float64) (values []float64, _ error) {
+		s, err := Search(context.Background(), plan, lower, func(_ context.Context, points []Point, budget float64) (values []Worth, _ error) {
 			for _, p := range points {
-				values = append(values, value(p, budget))
+				values = append(values, Worth{Value: value(p, budget)})
 			}
 			return values, nil
 		})
@@ -227,10 +244,10 @@ func TestSearchIsTakenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	pending := errors.New("a training is missing")
-	ledger := map[string]float64{}
+	ledger := map[string]Worth{}
 	trained := 0
 	for {
-		s, err := Search(context.Background(), plan, true, func(ctx context.Context, points []Point, budget float64) (values []float64, _ error) {
+		s, err := Search(context.Background(), plan, true, func(ctx context.Context, points []Point, budget float64) (values []Worth, _ error) {
 			for _, p := range points {
 				key := fmt.Sprint(p, budget)
 				if _, done := ledger[key]; !done {
@@ -329,6 +346,11 @@ func TestSelectPlanRefused(t *testing.T) {
 		"{method: random, trials: 1, space: {a: {low: 0, high: 1, scale: cube}}}":    "scale must be linear or log",
 		"{method: random, trials: 1, space: {a: {low: 0, high: 1, step: 2}}}":        `unknown field "step"`,
 		"{method: random, trials: 1, space: {a: {low: .5, high: 2, integer: true}}}": "whole numbers",
+		"{method: halving, within: .1, space: {a: [1]}}":                             "cheap ones would be lost",
+		"{method: grid, within: 1, space: {a: [1]}}":                                 "select.within must be at least 0",
+		"{method: grid, cost: l0, space: {a: [1]}}":                                  "name that in select.within",
+		"{method: grid, within: .1, cost: time, space: {a: [1]}}":                    "select.cost must be flops or l0",
+		"{method: halving, space: {optimiser.epochs: [1, 2]}}":                       "which method halving spends itself",
 		"{method: grid, seeds: [1, 2, 1], space: {a: [1]}}":                          "select.seeds has 1 twice",
 		"{method: grid, space: {seed: [1, 2]}}":                                      `"seed" cannot be chosen`,
 		"{method: grid, space: {validation.share: [.1, .2]}}":                        `"validation.share" cannot be chosen`,
@@ -337,7 +359,7 @@ func TestSelectPlanRefused(t *testing.T) {
 		var plan SelectPlan
 		err := yaml.UnmarshalWithOptions([]byte(text), &plan, yaml.Strict())
 		if err == nil {
-			_, err = Search(context.Background(), plan, true, func(context.Context, []Point, float64) ([]float64, error) {
+			_, err = Search(context.Background(), plan, true, func(context.Context, []Point, float64) ([]Worth, error) {
 				t.Errorf("%s was searched", text)
 				return nil, errors.New("searched")
 			})
@@ -376,9 +398,9 @@ func TestSelectPlanReadBack(t *testing.T) {
 func ExampleSearch() {
 	plan := SelectPlan{Method: SelectHalving, Eta: 2, Least: .5, Space: Space{"objective.df_l1.weight": {Values: []any{0., .1, .2, .4}}}}
 	loss := map[string]float64{"0": 3, "0.1": 2, "0.2": 2.5, "0.4": 4}
-	s, err := Search(context.Background(), plan, true, func(_ context.Context, points []Point, budget float64) (values []float64, _ error) {
+	s, err := Search(context.Background(), plan, true, func(_ context.Context, points []Point, budget float64) (values []Worth, _ error) {
 		for _, p := range points { // a study trains here, or looks up what it trained before
-			values = append(values, loss[fmt.Sprint(p.Settings[0].Value)]/budget)
+			values = append(values, Worth{Value: loss[fmt.Sprint(p.Settings[0].Value)] / budget})
 		}
 		return values, nil
 	})
