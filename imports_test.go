@@ -38,7 +38,7 @@ internal/checkpoint → internal/f32 internal/bert internal/wordpiece internal/s
 internal/model      → dialog internal/prune internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint
 encoder             → dialog sparse internal/prune internal/wordpiece internal/input internal/lexical internal/bert internal/checkpoint internal/model
 distill/objective   → sparse internal/f32
-distill             → distill/objective dialog sparse trec measure internal/prune internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
+distill             → distill/objective distill/sample dialog sparse trec measure internal/prune internal/f32 internal/wordpiece internal/safetensors internal/input internal/lexical internal/bert internal/checkpoint internal/model
 rewrite             → dialog
 .                   → dialog sparse trec encoder index search
 internal/serve      → . dialog trec

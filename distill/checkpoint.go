@@ -43,7 +43,13 @@ func (t *trainer) goTo(text []byte) (ok bool) {
 	return true
 }
 
-func (t *trainer) arrays() []array { return arrays(t.adam, &t.best) }
+func (t *trainer) arrays() []array {
+	all := arrays(t.adam, &t.best)
+	if d := t.ranked.depth; d > 0 {
+		all = append(all, array{name: "ranked", shape: []int{len(t.training), 1 + d}, passages: t.ranked.rows})
+	}
+	return all
+}
 
 // within tells whether s is a state that the training can be in.
 func (s state) within(t *trainer) bool {
@@ -55,7 +61,7 @@ func (s state) within(t *trainer) bool {
 // key identifies a training: its plan, and what it is trained on.
 func (t *trainer) key(ctx context.Context) (string, error) {
 	h := hasher{Hash: sha256.New()}
-	fmt.Fprintln(h, "parley training 3", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
+	fmt.Fprintln(h, "parley training 5", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
 	_ = t.plan.Write(h) // a hash takes every write
 	for _, examples := range [][]example{t.training, t.held} {
 		h.numbers(uint32(len(examples)))
@@ -96,6 +102,7 @@ func (h *hasher) example(ex *example) {
 	h.numbers(ex.relevant...)
 	h.numbers(ex.rankings.Teacher...)
 	h.numbers(ex.rankings.History...)
+	h.numbers(ex.rankings.Student...)
 }
 
 func (h *hasher) vector(v sparse.Vector) {

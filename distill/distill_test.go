@@ -14,6 +14,7 @@ import (
 
 	"parley/dialog"
 	"parley/distill/objective"
+	"parley/distill/sample"
 	"parley/encoder"
 	"parley/internal/wordpiece"
 	"parley/sparse"
@@ -131,7 +132,7 @@ func smallPlan(kind string) Plan {
 	p := DefaultPlan(kind)
 	p.Student.Dim, p.Student.Hidden, p.Student.MinCount = 8, 8, 2
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 6, 16, 1e-2
-	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
+	p.Candidates = sample.Mixture(4, 4, 4, 20)
 	p.Validation.Share = .2
 	p.Objective.DFL1.Weight = 0
 	return p

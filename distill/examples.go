@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"parley/dialog"
+	"parley/distill/sample"
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
@@ -37,7 +38,7 @@ type example struct {
 	context  input.Context
 	number   int           // of the turn in its conversation, from 1
 	teacher  sparse.Vector // the teacher's query
-	rankings Rankings
+	rankings sample.Rankings
 	relevant []uint32 // the passages judged relevant, ascending
 	seed     uint64   // tells the turn's random numbers from those of other turns
 }
@@ -122,6 +123,8 @@ func (t *trainer) enough(teacher Teacher) error {
 		return fmt.Errorf("no turn can be trained on: none of the %d turns has the rewrite by %s", c.Turns, teacher)
 	case c.Training+c.Validation == 0:
 		return fmt.Errorf("no turn can be trained on: of %d turns %d lack a rewrite by %s, and the rewrites of %d have no term that is both in the history and in a passage", c.Turns, c.NoTeacher, teacher, c.Unreachable)
+	case c.Labelled == 0 && t.plan.Candidates.Most(t.passages.N()) < 2:
+		return fmt.Errorf("candidates: one beside the judged passages is all that the plan draws, and no turn is judged: a divergence over one passage is always 0; draw more, or train with a collection that has judgements")
 	case c.Validation == 0 && t.plan.Validation.Share > 0:
 		return fmt.Errorf("no conversation can be held out for validation: only one has turns to train on; add conversations, or set validation.share to 0 in the plan to keep the last epoch")
 	}
@@ -145,14 +148,27 @@ func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int)
 	if d.Judged != nil {
 		ex.relevant = d.Judged(c, i)
 	}
-	depth := t.plan.Candidates.Depth
-	if t.plan.Candidates.Teacher > 0 {
-		ex.rankings.Teacher = d.Rank(q, depth)
+	if t.needs.Teacher > 0 {
+		ex.rankings.Teacher = d.Rank(q, t.needs.Teacher)
 	}
-	if t.plan.Candidates.History > 0 {
-		ex.rankings.History = d.Rank(sparse.Bag(terms), depth)
+	if t.needs.Scores {
+		ex.rankings.Scores = scoresOf(q, ex.rankings.Teacher, d.Passages)
+	}
+	if t.needs.History > 0 {
+		ex.rankings.History = d.Rank(sparse.Bag(terms), t.needs.History)
 	}
 	return ex
+}
+
+// scoresOf returns the scores of some passages by q.
+func scoresOf(q sparse.Vector, ranking []uint32, passages Passages) []float32 {
+	scores := make([]float32, len(ranking))
+	var v sparse.Vector
+	for i, passage := range ranking {
+		v = passages.Vector(int(passage), v)
+		scores[i] = float32(sparse.Dot(q, v))
+	}
+	return scores
 }
 
 // heldOut chooses the given share of the conversations that have turns, at

@@ -61,24 +61,6 @@ func TestTeachers(t *testing.T) {
 	}
 }
 
-func TestMixture(t *testing.T) {
-	r := Rankings{Teacher: []uint32{0, 1, 2, 3}, History: []uint32{2, 3, 4, 5, 6}}
-	for seed := range uint64(50) {
-		rng := rand.New(rand.NewPCG(seed, 0))
-		got := mixture{teacher: 2, history: 3, random: 3, passages: 9}.Sample([]uint32{77}, r, rng)
-		if got[0] != 77 || len(got) != 9 {
-			t.Fatalf("sample %v: want 8 passages after the first", got)
-		}
-		sorted := slices.Sorted(slices.Values(got[1:]))
-		if len(slices.Compact(sorted)) != 8 || slices.ContainsFunc(got[1:3], func(p uint32) bool { return p > 3 }) {
-			t.Errorf("sample %v", got)
-		}
-	}
-	if got := (mixture{random: 5, passages: 3}).Sample(nil, Rankings{}, rand.New(rand.NewPCG(1, 1))); len(got) != 3 {
-		t.Errorf("%v drawn where only 3 passages are", got)
-	}
-}
-
 func TestHeldOut(t *testing.T) {
 	var ids []string
 	for i := range 40 {

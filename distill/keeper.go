@@ -30,11 +30,12 @@ type kept interface {
 	arrays() []array
 }
 
-// array is an array of a training's state.
+// array is an array of a training's state: of numbers, or of passages.
 type array struct {
-	name   string
-	shape  []int
-	values []float32
+	name     string
+	shape    []int
+	values   []float32
+	passages []uint32
 }
 
 // arrays returns the arrays of the state that an optimiser and the best student
@@ -130,8 +131,28 @@ func tensors(arrays []array) []safetensors.Tensor {
 	out := make([]safetensors.Tensor, len(arrays))
 	for i, a := range arrays {
 		out[i] = safetensors.Tensor{Name: a.name, Shape: a.shape, F32: a.values}
+		if a.passages != nil {
+			out[i].I32 = make([]int32, len(a.passages))
+			for j, p := range a.passages {
+				out[i].I32[j] = int32(p)
+			}
+		}
 	}
 	return out
+}
+
+// read makes the array what the file has for it.
+func (a array) read(file *safetensors.File) error {
+	if a.passages == nil {
+		tensor, err := file.F32(a.name, a.shape...)
+		copy(a.values, tensor.F32)
+		return err
+	}
+	tensor, err := file.I32(a.name, a.shape...)
+	for j, p := range tensor.I32 {
+		a.passages[j] = uint32(p)
+	}
+	return err
 }
 
 // checksum covers all of a checkpoint but itself.
@@ -176,11 +197,9 @@ func (k *keeper) load(file *safetensors.File) error {
 	}
 	arrays := k.t.arrays()
 	for _, a := range arrays {
-		tensor, err := file.F32(a.name, a.shape...)
-		if err != nil {
+		if err := a.read(file); err != nil {
 			return err
 		}
-		copy(a.values, tensor.F32)
 	}
 	read, err := checksum(tensors(arrays), map[string]string{"key": key, "place": place})
 	if err != nil {

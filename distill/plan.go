@@ -8,6 +8,7 @@ import (
 
 	"parley/dialog"
 	"parley/distill/objective"
+	"parley/distill/sample"
 )
 
 // Kinds of student.
@@ -23,7 +24,7 @@ type Plan struct {
 	Student    StudentPlan    `yaml:"student" json:"student"`
 	Context    dialog.Budget  `yaml:"context" json:"context"`
 	Teacher    TeacherPlan    `yaml:"teacher" json:"teacher"`
-	Candidates SamplerPlan    `yaml:"candidates" json:"candidates"`
+	Candidates sample.Plan    `yaml:"candidates" json:"candidates"`
 	Objective  objective.Plan `yaml:"objective" json:"objective"`
 	Optimiser  OptimiserPlan  `yaml:"optimiser" json:"optimiser"`
 
@@ -83,7 +84,7 @@ func DefaultPlan(kind string) Plan {
 		Student:    StudentPlan{Kind: kind, Dim: 64, Hidden: 64, MinCount: 6},
 		Context:    dialog.Budget{}.Resolved(),
 		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}, Reachable: true},
-		Candidates: SamplerPlan{Teacher: 16, History: 16, Random: 16, Depth: 64},
+		Candidates: sample.Mixture(16, 16, 16, 64),
 		Objective: objective.Plan{
 			KLD:  objective.KLDPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 5},
 			DFL1: objective.RegulariserPlan{Schedule: objective.Schedule{Weight: .1}},
@@ -151,14 +152,13 @@ func (p Plan) Validate() error {
 		{distinct(p.Teacher.Rewriters), "teacher.rewriters must be names that differ, none of them empty"},
 		{within(o.Epochs, 0, 10_000), "optimiser.epochs must be from 1 to 10000, or 0 for the default"},
 		{within(o.Batch, 1, 100_000), "optimiser.batch must be from 1 to 100000"},
-		{o.Batch*p.Candidates.most() <= 10_000_000, "optimiser.batch times the number of candidates must be at most 10 million"},
 		{o.LearningRate > 0 && o.LearningRate <= 1, "optimiser.learning_rate must be above 0 and at most 1"},
 		{share(o.WarmUp), "optimiser.warm_up must be from 0 to 1"},
 		{o.Clip > 0 && finite(o.Clip), "optimiser.clip must be positive"},
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-	}), firstFailed(p.Candidates.checks()), p.Objective.Validate(), p.Validation.validate(MeasureLoss), p.applies())
+	}), p.validateCandidates(), p.Objective.Validate(), p.Validation.validate(MeasureLoss), p.applies())
 }
 
 func (p Plan) known() bool {

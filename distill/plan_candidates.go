@@ -1,24 +1,41 @@
 package distill
 
-// SamplerPlan says on which passages student and teacher are compared.
-type SamplerPlan struct {
-	Teacher int `yaml:"teacher" json:"teacher"` // from the head of the teacher's ranking
-	History int `yaml:"history" json:"history"` // from the head of the full history's ranking
-	Random  int `yaml:"random" json:"random"`   // from all passages
-	Depth   int `yaml:"depth" json:"depth"`     // length of the heads
-	// Gold adds the passages that are judged relevant, whatever else was drawn.
-	Gold bool `yaml:"gold" json:"gold"`
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"parley/distill/sample"
+)
+
+// mostScores bounds the turns of a batch times the candidates of a turn.
+const mostScores = 10_000_000
+
+// validateCandidates reports what makes no sense about the candidates of a plan
+// or does not go with the rest of it.
+func (p Plan) validateCandidates() error {
+	c := p.Candidates
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if p.Objective.KLD.Weight == 0 {
+		for i, s := range c.From {
+			if s.Sampler == sample.Importance && (s.By == "" || s.By == sample.Score) && s.Temperature == 0 {
+				return fmt.Errorf("candidates.from[%d].temperature must be named where objective.kld is off: there is no other to draw by", i)
+			}
+		}
+	}
+	if !c.Needs().Everything && p.Optimiser.Batch*c.Most(math.MaxInt) > mostScores {
+		return errors.New("optimiser.batch times the number of candidates must be at most 10 million")
+	}
+	return nil
 }
 
-// most returns how many candidates a turn has at most.
-func (p SamplerPlan) most() int { return p.Teacher + p.History + p.Random }
-
-func (p SamplerPlan) checks() []check {
-	return []check{
-		{within(p.Depth, 1, 10_000), "candidates.depth must be from 1 to 10000"},
-		{within(p.Teacher, 0, p.Depth), "candidates.teacher must be from 0 to candidates.depth, from which they are drawn"},
-		{within(p.History, 0, p.Depth), "candidates.history must be from 0 to candidates.depth, from which they are drawn"},
-		{within(p.Random, 0, 10_000), "candidates.random must be from 0 to 10000"},
-		{p.most() >= 2, "candidates must number at least 2 in all"},
+// newSampler returns the sampler that the plan asks for, over n passages.
+func (p Plan) newSampler(n int) (*sample.Sampler, error) {
+	if p.Candidates.Needs().Everything && p.Optimiser.Batch*n > mostScores {
+		return nil, fmt.Errorf("candidates.from: the full list of %d passages for %d turns at once is more than 10 million scores: "+
+			"lower optimiser.batch, or name full with a ranking, which ends at candidates.depth", n, p.Optimiser.Batch)
 	}
+	return sample.New(p.Candidates, sample.Options{Passages: n, Temperature: p.Objective.KLD.Temperature}), nil
 }

@@ -3,6 +3,7 @@ package distill
 import (
 	"parley/dialog"
 	"parley/distill/objective"
+	"parley/distill/sample"
 )
 
 // defaultSplade is the published recipe (arXiv 2410.14609): AdamW at 2e-5 with 1 %
@@ -14,7 +15,7 @@ func defaultSplade() Plan {
 		Student:    StudentPlan{Kind: StudentSplade},
 		Context:    dialog.Budget{}.Resolved(),
 		Teacher:    TeacherPlan{Rewriters: []string{dialog.Human}},
-		Candidates: SamplerPlan{Teacher: 8, History: 4, Random: 4, Depth: 64},
+		Candidates: sample.Mixture(8, 4, 4, 64),
 		Objective: objective.Plan{
 			KLD: objective.KLDPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 1},
 		}.Resolved(),

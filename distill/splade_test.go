@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"parley/distill/objective"
+	"parley/distill/sample"
 	"parley/encoder"
 	"parley/internal/bert"
 	"parley/internal/checkpoint"
@@ -42,7 +43,7 @@ func tinySplade(vocabulary int, dropout float32) *bert.Network {
 func spladePlan() Plan {
 	p := DefaultPlan(StudentSplade)
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 2, 16, 1e-3
-	p.Candidates = SamplerPlan{Teacher: 4, History: 4, Random: 4, Depth: 20}
+	p.Candidates = sample.Mixture(4, 4, 4, 20)
 	p.Validation.Share = .2
 	return p
 }
@@ -239,9 +240,9 @@ func benchTrainer(n, candidates int, student func(vocabulary int) Student) *trai
 		passages.vectors = append(passages.vectors, randomVector(rng, vocabulary, 180))
 	}
 	p := DefaultPlan(StudentSplade)
-	p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
+	p.Candidates = sample.Mixture(0, 0, candidates, 1)
 	t := &trainer{
-		plan: p, workers: workers, passages: passages, sampler: newSampler(p.Candidates, len(passages.vectors)),
+		plan: p, workers: workers, passages: passages, sampler: sample.New(p.Candidates, sample.Options{Passages: len(passages.vectors)}),
 		stage: newStage(n, workers, vocabulary), team: f32.NewTeam(workers), student: student(vocabulary), schedule: schedule{rate: 1e-5, steps: 1e6},
 	}
 	for range n {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley/distill/objective"
+	"parley/distill/sample"
 	"parley/internal/f32"
 	"parley/sparse"
 )
@@ -15,13 +16,14 @@ import (
 // step to step, so that in steady state no step allocates.
 type stage struct {
 	all       []example
-	batch     []int           // places in all
-	train     bool            // draw what is hidden from the student, too
-	inputs    []Input         // [batch]
-	slots     []slot          // [batch]
-	tables    []table         // [workers]
-	part      objective.Batch // the turns that went through the student at once
-	from      int             // the place of the first of them in batch
+	batch     []int                // places in all
+	train     bool                 // draw what is hidden from the student, too
+	inputs    []Input              // [batch]
+	slots     []slot               // [batch]
+	drawn     []*sample.Candidates // [batch] of the slots
+	tables    []table              // [workers]
+	part      objective.Batch      // the turns that went through the student at once
+	from      int                  // the place of the first of them in batch
 	vectors   []sparse.Vector
 	gradients [][]float32 // [part] by the weights of the vectors
 	losses    []Loss
@@ -32,7 +34,8 @@ type slot struct {
 	source     rand.PCG
 	rng        *rand.Rand // over source
 	dropped    []bool
-	candidates []uint32
+	rankings   sample.Rankings
+	candidates sample.Candidates
 	hits       hits
 }
 
@@ -55,11 +58,19 @@ func (t *trainer) begin(all []example, batch []int, train bool) {
 	s := &t.stage
 	s.all, s.batch, s.train = all, batch, train
 	t.team.Do(len(batch), (*drawing)(t))
+	if t.needs.Batch {
+		s.drawn = s.drawn[:0]
+		for i := range batch {
+			s.drawn = append(s.drawn, &s.slots[i].candidates)
+		}
+		t.team.Do(len(batch), (*sharing)(t))
+	}
 }
 
 // The pieces of a step that a team shares out, a turn each.
 type (
 	drawing  trainer // draws candidates and what is hidden
+	sharing  trainer // draws candidates from those of the others
 	scoring  trainer // scores the candidates
 	chaining trainer // takes the gradient by the scores to the weights
 )
@@ -77,10 +88,13 @@ func (d *drawing) Do(i, _ int) {
 		epoch = epochOfValidation
 	}
 	t.seed(&s.source, streamTurn, epoch, ex.seed)
-	s.candidates = t.sampler.Sample(s.candidates[:0], ex.rankings, s.rng)
-	if t.plan.Candidates.Gold {
-		s.candidates = withGold(s.candidates, ex.relevant)
+	rankings := &s.rankings
+	*rankings = ex.rankings
+	rankings.Gold = ex.relevant
+	if t.stage.train && t.ranked.depth > 0 {
+		rankings.Student = t.ranked.of(t.stage.batch[i])
 	}
+	t.sampler.Draw(&s.candidates, rankings, s.rng)
 	in := Input{Context: ex.context}
 	if t.stage.train {
 		s.dropped = drop(s.dropped, t.plan.Optimiser.TokenDropout, ex.context.Len(), s.rng)
@@ -90,14 +104,8 @@ func (d *drawing) Do(i, _ int) {
 	t.stage.inputs[i] = in
 }
 
-// withGold appends to candidates those judged passages that are not among them.
-func withGold(candidates, judged []uint32) []uint32 {
-	for _, passage := range judged {
-		if !slices.Contains(candidates, passage) {
-			candidates = append(candidates, passage)
-		}
-	}
-	return candidates
+func (d *sharing) Do(i, _ int) {
+	d.sampler.Share(d.stage.drawn, i, d.stage.slots[i].rng)
 }
 
 // drop chooses each of n tokens with the given probability, into buffer; nil
@@ -144,17 +152,25 @@ func (d *scoring) Do(i, worker int) {
 	s := &t.stage
 	at := &s.slots[s.from+i]
 	turn, ex := &s.part.Turns[i], &s.all[s.batch[s.from+i]]
-	turn.Reset(s.vectors[i], len(at.candidates))
+	candidates := at.candidates.Passages
+	turn.Reset(s.vectors[i], len(candidates))
 	turn.Number, turn.TeacherQuery = ex.number, ex.teacher
-	for c, passage := range at.candidates {
-		if _, relevant := slices.BinarySearch(ex.relevant, passage); relevant {
-			turn.Positives = append(turn.Positives, c)
+	turn.LogInclusion = append(turn.LogInclusion, at.candidates.LogInclusion...)
+	if len(ex.relevant) > 0 {
+		for c, passage := range candidates {
+			if _, relevant := slices.BinarySearch(ex.relevant, passage); relevant {
+				turn.Positives = append(turn.Positives, c)
+			}
 		}
 	}
 	for j, term := range turn.Query.Terms {
 		turn.Cost[j] = float32(float64(t.passages.DF(term)) / float64(t.passages.N()))
 	}
-	s.tables[worker].score(turn, ex.teacher, at.candidates, t.passages, &at.hits)
+	if t.inverted != nil {
+		t.inverted.score(turn, ex.teacher)
+		return
+	}
+	s.tables[worker].score(turn, ex.teacher, candidates, t.passages, &at.hits)
 }
 
 // backward takes the gradients of the loss to the student's parameters.
@@ -167,7 +183,11 @@ func (t *trainer) backward() {
 func (d *chaining) Do(i, _ int) {
 	s := &(*trainer)(d).stage
 	turn := &s.part.Turns[i]
-	s.slots[s.from+i].hits.backward(turn.ScoreGradient, turn.WeightGradient)
+	if d.inverted != nil {
+		d.inverted.backward(turn.Query, turn.ScoreGradient, turn.WeightGradient)
+	} else {
+		s.slots[s.from+i].hits.backward(turn.ScoreGradient, turn.WeightGradient)
+	}
 	s.gradients[i] = turn.WeightGradient
 }
 
@@ -204,6 +224,7 @@ func (t *trainer) evaluate(b *objective.Batch, step int) {
 
 var (
 	_ f32.Task = (*drawing)(nil)
+	_ f32.Task = (*sharing)(nil)
 	_ f32.Task = (*scoring)(nil)
 	_ f32.Task = (*chaining)(nil)
 )

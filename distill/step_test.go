@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"parley/distill/objective"
+	"parley/distill/sample"
 	"parley/sparse"
 )
 
@@ -134,7 +135,7 @@ func BenchmarkStep(b *testing.B) {
 		for _, candidates := range []int{16, 64} {
 			b.Run(fmt.Sprintf("%s/%d", kind, candidates), func(b *testing.B) {
 				p := DefaultPlan(kind)
-				p.Candidates = SamplerPlan{Random: candidates, Depth: 1}
+				p.Candidates = sample.Mixture(0, 0, candidates, 1)
 				tr, err := newTrainer(context.Background(), w.data(), p, Options{Workers: 2})
 				if err != nil {
 					b.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"parley/dialog"
 	"parley/distill/objective"
+	"parley/distill/sample"
 	"parley/internal/f32"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
@@ -47,7 +48,9 @@ type trainer struct {
 	read     func(dialog.Context) input.Context // as the student reads
 	notes    []string
 	passages Passages
-	sampler  Sampler
+	sampler  *sample.Sampler
+	needs    sample.Needs
+	inverted *inverted // where the candidates are all passages
 	student  Student
 	adam     *adam
 	counts   Counts
@@ -56,6 +59,7 @@ type trainer struct {
 	schedule schedule
 	terms    []objective.Weighted // of the objective
 	watch    watch
+	ranked   ranked
 
 	epoch   int // the epoch under way, from 0
 	at      int // steps done in it
@@ -120,8 +124,14 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	}
 	t := &trainer{
 		plan: plan, workers: max(1, o.Workers), reader: reader, passages: d.Passages,
-		sampler: newSampler(plan.Candidates, d.Passages.N()),
-		stage:   newStage(plan.Optimiser.Batch, max(1, o.Workers), d.Vocabulary.Len()),
+		needs: plan.Candidates.Needs(),
+		stage: newStage(plan.Optimiser.Batch, max(1, o.Workers), d.Vocabulary.Len()),
+	}
+	if t.sampler, err = plan.newSampler(d.Passages.N()); err != nil {
+		return nil, err
+	}
+	if t.needs.Everything {
+		t.inverted = newInverted(d.Passages, d.Vocabulary.Len())
 	}
 	t.read = reader.Context
 	if from != nil {
@@ -142,6 +152,12 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	t.terms = plan.Objective.Terms(t.schedule.steps)
 	t.adam = newAdam(slices.Concat(t.student.Parameters(), objective.Parameters(t.terms)), plan.Optimiser.WeightDecay)
 	t.team = f32.NewTeam(t.workers)
+	if t.ranked = newRanked(plan.Candidates, len(t.training), d.Rank); t.ranked.depth > 0 {
+		if err := t.rankHeldOut(ctx); err != nil {
+			t.close()
+			return nil, err
+		}
+	}
 	return t, nil
 }
 
@@ -177,6 +193,11 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 	for t.at < t.stepsPerEpoch() {
 		if err := ctx.Err(); err != nil {
 			return keeper.interrupted(err)
+		}
+		if t.ranked.due(t.epoch, t.at, t.adam.steps) {
+			if err := t.rankAnew(ctx); err != nil {
+				return keeper.interrupted(err)
+			}
 		}
 		batch := order[t.at*size : min((t.at+1)*size, len(order))]
 		if err := t.step(batch); err != nil {
