@@ -187,7 +187,7 @@ func (s Space) draw(n int, seed uint64) ([]Point, error) {
 	seen := map[string]bool{}
 	var points []Point
 	for draws := 0; len(points) < n; draws++ {
-		if draws > 1000*n {
+		if draws > 1000+100*n {
 			return nil, fmt.Errorf("select.space has hardly more than %d points: lower select.trials, or give it more values", len(points))
 		}
 		var p Point

@@ -395,6 +395,39 @@ func TestSelectPlanReadBack(t *testing.T) {
 	}
 }
 
+// FuzzSelectPlan says that what is read as a valid plan is searched, or refused for
+// having too few points, and read back as it was.
+func FuzzSelectPlan(f *testing.F) {
+	f.Add("{method: grid, space: {a: [1, 2], b.c: [x]}}")
+	f.Add("{method: halving, trials: 9, eta: 2, space: {a: {low: 1e-4, high: 1, scale: log}}}")
+	f.Add("{method: random, trials: 2, within: .1, cost: l0, space: {a: {low: 0, high: 3, integer: true}}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		var plan, back SelectPlan
+		if yaml.UnmarshalWithOptions([]byte(text), &plan, yaml.Strict()) != nil || plan.Validate() != nil || plan.Trials > 100 {
+			return
+		}
+		s, err := Search(context.Background(), plan, true, func(_ context.Context, points []Point, budget float64) (worths []Worth, _ error) {
+			for _, p := range points {
+				worths = append(worths, Worth{Value: float64(p.Index)})
+			}
+			return worths, nil
+		})
+		if err != nil && !strings.Contains(err.Error(), "hardly more than") {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if err == nil && plan.Within == 0 && s.Chosen.Index != 0 {
+			t.Errorf("%q: chose %v", text, s.Chosen)
+		}
+		written, err := yaml.Marshal(plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalWithOptions(written, &back, yaml.Strict()); err != nil {
+			t.Errorf("%q is written as %q: %v", text, written, err)
+		}
+	})
+}
+
 func ExampleSearch() {
 	plan := SelectPlan{Method: SelectHalving, Eta: 2, Least: .5, Space: Space{"objective.df_l1.weight": {Values: []any{0., .1, .2, .4}}}}
 	loss := map[string]float64{"0": 3, "0.1": 2, "0.2": 2.5, "0.4": 4}
