@@ -171,6 +171,15 @@ func scoresOf(q sparse.Vector, ranking []uint32, passages Passages) []float32 {
 	return scores
 }
 
+// numbers returns the turns' numbers in their conversations.
+func numbers(examples []example) []int {
+	all := make([]int, len(examples))
+	for i := range examples {
+		all[i] = examples[i].number
+	}
+	return all
+}
+
 // heldOut chooses the given share of the conversations that have turns, at
 // least one if the share is not 0 and there are two, and returns how many
 // conversations there are. ids are those of the turns' conversations, empty for

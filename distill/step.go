@@ -2,6 +2,7 @@ package distill
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -135,6 +136,38 @@ func (t *trainer) next(from int) int {
 	return len(s.batch)
 }
 
+// parts yields the batch on stage in its parts, each gone through the student and
+// scored. Terms that couple the turns of a batch see all of them first: then the
+// student goes over the parts once more, and makes of them what it made before.
+func (t *trainer) parts() iter.Seq[*objective.Batch] {
+	return func(yield func(*objective.Batch) bool) {
+		s := &t.stage
+		if t.next(0) < len(s.batch) && objective.Coupled(t.terms) {
+			t.gather()
+		}
+		for from, to := 0, 0; from < len(s.batch); from = to {
+			to = t.next(from)
+			if !yield(t.forward(from, to)) {
+				return
+			}
+		}
+	}
+}
+
+// gather shows the parts of the batch on stage to the terms that couple its turns.
+func (t *trainer) gather() {
+	s := &t.stage
+	s.part.Of = len(s.batch)
+	for from, to := 0, 0; from < len(s.batch); from = to {
+		to = t.next(from)
+		s.part.Turns = s.part.Turns[:to-from]
+		for i, v := range t.student.Forward(s.inputs[from:to]) {
+			s.part.Turns[i].Query, s.part.Turns[i].Number = v, s.all[s.batch[from+i]].number
+		}
+		objective.Gather(t.terms, &s.part, from == 0)
+	}
+}
+
 // forward runs the student on the turns of the batch from from to to and scores
 // their candidates.
 func (t *trainer) forward(from, to int) *objective.Batch {
@@ -195,9 +228,7 @@ func (d *chaining) Do(i, _ int) {
 func (t *trainer) step(batch []int) error {
 	step := t.adam.steps
 	t.begin(t.training, batch, true)
-	for from, to := 0, 0; from < len(batch); from = to {
-		to = t.next(from)
-		b := t.forward(from, to)
+	for b := range t.parts() {
 		t.evaluate(b, step)
 		t.running.add(b, t.stage.losses)
 		t.backward()

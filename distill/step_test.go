@@ -110,14 +110,13 @@ func TestMicroBatchesAddUp(t *testing.T) {
 // inParts takes a batch through the student as a step does, and returns in how
 // many parts that was, the gradients and the loss.
 func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
-	tr.plan.Objective.DFL1.Weight = .1
+	tr.plan.Objective.DFL1.Weight, tr.plan.Objective.FLOPS.Weight, tr.plan.Objective.FLOPS.TurnPower = .1, .1, 1
 	tr.terms = tr.plan.Objective.Terms(0)
 	batch := []int{5, 1, 9, 20, 33, 8, 70}
 	tr.begin(tr.training, batch, true)
-	for from, to := 0, 0; from < len(batch); from = to {
-		to = tr.next(from)
-		tr.evaluate(tr.forward(from, to), 0)
-		tr.running.add(&tr.stage.part, tr.stage.losses)
+	for b := range tr.parts() {
+		tr.evaluate(b, 0)
+		tr.running.add(b, tr.stage.losses)
 		tr.backward()
 		parts++
 	}

@@ -150,6 +150,7 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 		steps: t.plan.Optimiser.Epochs * t.stepsPerEpoch(),
 	}
 	t.terms = plan.Objective.Terms(t.schedule.steps)
+	objective.Fit(t.terms, numbers(t.training))
 	t.adam = newAdam(slices.Concat(t.student.Parameters(), objective.Parameters(t.terms)), plan.Optimiser.WeightDecay)
 	t.team = f32.NewTeam(t.workers)
 	if t.ranked = newRanked(plan.Candidates, len(t.training), d.Rank); t.ranked.depth > 0 {

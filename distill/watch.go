@@ -125,14 +125,12 @@ func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
 			batch = append(batch, i)
 		}
 		t.begin(t.held, batch, false)
-		for from, to := 0, 0; from < len(batch); from = to {
-			to = t.next(from)
-			b := t.forward(from, to)
+		for b := range t.parts() {
 			t.evaluate(b, fullWeight)
 			all.add(b, t.stage.losses)
 			if measured && t.watch.depth > 0 {
-				t.watch.first = first + from
-				t.team.Do(to-from, (*ranking)(t))
+				t.watch.first = first + t.stage.from
+				t.team.Do(len(b.Turns), (*ranking)(t))
 			}
 		}
 	}

@@ -13,17 +13,17 @@ type Plan struct {
 	KLD  KLDPlan         `yaml:"kld,omitempty" json:"kld,omitzero"`
 	L1   RegulariserPlan `yaml:"l1,omitempty" json:"l1,omitzero"`
 	DFL1 RegulariserPlan `yaml:"df_l1,omitempty" json:"df_l1,omitzero"`
+
+	DFSaturating DFSaturatingPlan `yaml:"df_saturating,omitempty" json:"df_saturating,omitzero"`
+	FLOPS        RegulariserPlan  `yaml:"flops,omitempty" json:"flops,omitzero"`
+	Entropy      RegulariserPlan  `yaml:"entropy,omitempty" json:"entropy,omitzero"`
+	L0           RegulariserPlan  `yaml:"l0,omitempty" json:"l0,omitzero"`
 }
 
 // KLDPlan is the section of [KLD].
 type KLDPlan struct {
 	Schedule    `yaml:",inline"`
 	Temperature float64 `yaml:"temperature" json:"temperature"`
-}
-
-// RegulariserPlan is the section of a regulariser.
-type RegulariserPlan struct {
-	Schedule `yaml:",inline"`
 }
 
 // section is one section of a plan.
@@ -44,8 +44,12 @@ type named struct {
 func (p *Plan) sections() []named {
 	return []named{
 		{"kld", &p.KLD},
-		{"l1", &regulariser{&p.L1, L1{}}},
-		{"df_l1", &regulariser{&p.DFL1, DFL1{}}},
+		{"l1", &regulariser{&p.L1, func(w *TurnWeights) Term { return L1{w} }}},
+		{"df_l1", &regulariser{&p.DFL1, func(w *TurnWeights) Term { return DFL1{w} }}},
+		{"df_saturating", &p.DFSaturating},
+		{"flops", &regulariser{&p.FLOPS, func(w *TurnWeights) Term { return &FLOPS{Turns: w} }}},
+		{"entropy", &regulariser{&p.Entropy, func(w *TurnWeights) Term { return Entropy{w} }}},
+		{"l0", &regulariser{&p.L0, func(w *TurnWeights) Term { return L0{w} }}},
 	}
 }
 
@@ -137,24 +141,6 @@ func (k *KLDPlan) checks(name string) []check {
 		return nil
 	}
 	return []check{temperature(name, k.Temperature)}
-}
-
-// regulariser is the section of a regulariser without settings of its own.
-type regulariser struct {
-	plan *RegulariserPlan
-	of   Term
-}
-
-func (r *regulariser) schedule() *Schedule   { return &r.plan.Schedule }
-func (r *regulariser) term() Term            { return r.of }
-func (r *regulariser) checks(string) []check { return nil }
-
-func (r *regulariser) resolve() {
-	if r.plan.Weight == 0 {
-		*r.plan = RegulariserPlan{}
-		return
-	}
-	r.plan.Schedule = r.plan.Schedule.resolved(rising)
 }
 
 // CheckNamed reports what is wrong with the objective's section of a plan file as
