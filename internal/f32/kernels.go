@@ -16,6 +16,8 @@ type set struct {
 	tile func(*job)
 	// interleave packs rows side by side, as the function of this name.
 	interleave func(dst []float32, x operand, count, k, width int)
+	// screen marks columns; nil where that would not be faster than products.
+	screen *screening
 
 	vectors
 }

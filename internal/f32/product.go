@@ -144,6 +144,8 @@ type Multiplier struct {
 	a    []float32 // a block of A, packed
 	edge []float32 // a tile of C at its right edge
 	job  job
+
+	screen screenJob
 }
 
 // Reserve makes room for products of up to these sizes, [m×k] by [k×n], so that

@@ -21,6 +21,7 @@ func main() {
 	for name, text := range map[string]string{
 		"product_amd64.s": assembly(productAMD64),
 		"product_arm64.s": assembly(productARM64),
+		"screen_amd64.s":  assembly(screenAMD64),
 		"vector_amd64.s":  assembly(vectorAMD64),
 		"vector_arm64.s":  assembly(vectorARM64),
 		"vector_amd64.go": declarations(avx2.suffix, avx512.suffix),
