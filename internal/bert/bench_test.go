@@ -33,7 +33,7 @@ func sizes() []struct {
 // trained ones have.
 func sparseNetwork(c Config) *Network {
 	n := New(c, 1)
-	fill(n.weights.decoder.bias.value, -1.75*float32(.02*27.7))
+	thin(n, passages(c, 4), .01)
 	return n
 }
 
@@ -53,7 +53,7 @@ func passages(c Config, sequences int) Batch {
 
 func BenchmarkEncode(b *testing.B) {
 	for _, size := range sizes() {
-		inference, err := NewInference(size.c, sparseNetwork(size.c).Source())
+		screened, err := NewInference(size.c, sparseNetwork(size.c).Source())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -66,18 +66,30 @@ func BenchmarkEncode(b *testing.B) {
 			{"32x12", uniform(size.c, 32, 12)},
 			{"1x12", uniform(size.c, 1, 12)},
 		} {
-			batch := texts.batch
-			b.Run(size.name+"/"+texts.name, func(b *testing.B) {
-				session := inference.Session()
-				session.Encode(batch)
-				b.ReportAllocs()
-				for b.Loop() {
-					session.Encode(batch)
-				}
-				b.ReportMetric(float64(len(batch.IDs)*b.N)/b.Elapsed().Seconds(), "tokens/s")
-			})
+			b.Run(size.name+"/"+texts.name, func(b *testing.B) { benchmarkEncode(b, screened, texts.batch) })
+			b.Run(size.name+"/"+texts.name+"/unscreened", func(b *testing.B) { benchmarkEncode(b, screened.unscreened(), texts.batch) })
 		}
 	}
+}
+
+func benchmarkEncode(b *testing.B, inference *Inference, batch Batch) {
+	session := inference.Session()
+	vectors := session.Encode(batch)
+	terms := 0
+	for _, v := range vectors {
+		terms += v.Len()
+	}
+	left := 0
+	for _, n := range session.left {
+		left += n
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		session.Encode(batch)
+	}
+	b.ReportMetric(float64(len(batch.IDs)*b.N)/b.Elapsed().Seconds(), "tokens/s")
+	b.ReportMetric(float64(terms)/float64(batch.Len()), "terms")
+	b.ReportMetric(float64(left)/float64(batch.Len()), "left")
 }
 
 func BenchmarkStep(b *testing.B) {

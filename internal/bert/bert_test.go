@@ -100,6 +100,16 @@ func equal(a, b []sparse.Vector) bool {
 	})
 }
 
+// unscreened returns the same network, all of whose logits are computed.
+func (f *Inference) unscreened() *Inference {
+	g := *f
+	if g.screen != nil {
+		g.screen = nil
+		g.weights.decoder.packed = f.decoder()
+	}
+	return &g
+}
+
 // each runs a test for each of the configs.
 func each(t *testing.T, test func(t *testing.T, c Config)) {
 	for name, c := range configs() {

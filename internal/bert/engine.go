@@ -37,10 +37,13 @@ type engine struct {
 // scratch is what one worker needs for itself.
 type scratch struct {
 	scores, slopes []float32  // attention: [rows×L] each
-	decoder        f32.Packed // head: a tile of the decoder, where it is not packed for good
+	decoder        f32.Packed // head: a tile of the decoder
 	logits         []float32  // head: [rows×tile]
 	arg            []int32    // head: [tile], where winners are not asked for
 	pairs          []pair     // lexical head: [L]
+
+	terms              []uint32 // screened head: [tile], whose rows of the decoder, biases and weights follow
+	rows, bias, pooled []float32
 }
 
 // grow makes room for the probabilities of sequences of up to length tokens.

@@ -32,7 +32,7 @@ func (t *Tape) forwardHead(x f32.View) []sparse.Vector {
 	k.moments = resize(k.moments, rows)
 	k.rawView, k.activeView, k.view = k.raw.view(rows, h), k.active.view(rows, h), k.states.view(rows, h)
 	t.forwardTransform(x, k.rawView, k.activeView, k.view, k.moments)
-	return t.forwardDecoder(k.view, true)
+	return t.forwardDecoder(k.view, nil, true)
 }
 
 // forwardTransform sets
@@ -80,16 +80,17 @@ const (
 // sequence. A piece of work is the tile's columns over all rows.
 type tiles struct {
 	*engine
-	states  f32.View // [ΣL×H]
-	weights f32.View // [B×V] out: pooled and saturated
-	winners []int32  // [B×V] out: the row of the batch with the largest logit; nil if nobody asks
+	packed  *f32.Packed // the decoder, nil where it is packed tile by tile
+	states  f32.View    // [ΣL×H]
+	weights f32.View    // [B×V] out: pooled and saturated
+	winners []int32     // [B×V] out: the row of the batch with the largest logit; nil if nobody asks
 }
 
 // forwardDecoder turns the transformed states into vectors, and keeps the winner
 // of each term if asked for and there is one.
-func (e *engine) forwardDecoder(states f32.View, winners bool) []sparse.Vector {
+func (e *engine) forwardDecoder(states f32.View, packed *f32.Packed, winners bool) []sparse.Vector {
 	v := e.config.Vocabulary
-	e.decode = tiles{engine: e, states: states, weights: e.pooled.view(e.batch.Len(), v)}
+	e.decode = tiles{engine: e, packed: packed, states: states, weights: e.pooled.view(e.batch.Len(), v)}
 	if winners && e.config.Head.Pooling == Max {
 		e.winners = resize(e.winners, e.batch.Len()*v)
 		e.decode.winners = e.winners
@@ -106,8 +107,8 @@ func (t *tiles) Do(i, worker int) {
 	from := i * tileColumns
 	to := min(from+tileColumns, t.config.Vocabulary)
 	s.logits = resize(s.logits, min(tileRows, t.states.Rows)*(to-from))
-	bias := t.engine.weights.decoder.bias.value[from:to]
-	packed, first := t.engine.weights.decoder.packed, from
+	s.arg = resize(s.arg, tileColumns)
+	packed, first := t.packed, from
 	if packed == nil {
 		s.decoder.PackT(t.engine.weights.decoder.weight.value.Sub(from, to-from, 0, t.states.Cols))
 		packed, first = &s.decoder, 0
@@ -117,54 +118,62 @@ func (t *tiles) Do(i, worker int) {
 		logits := f32.NewView(s.logits, part.Rows, to-from)
 		m.MulPackedCols(logits, part, packed, first, first+to-from, false)
 		for r := range part.Rows {
-			if t.config.Head.Pooling == Sum {
-				t.add(logits.Row(r), row+r, from, to, bias)
-			} else {
-				t.contest(logits.Row(r), row+r, from, to, s)
-			}
+			sequence, at := t.place(row + r)
+			pool := t.pooling(sequence, from, to, s)
+			pool.take(logits.Row(r), int32(row+r), at == 0)
 		}
-	}
-	if t.config.Head.Pooling == Sum {
-		return
 	}
 	for b := range t.batch.Len() {
-		w := t.weights.Row(b)[from:to]
-		f32.Add(bias, w)
-		t.config.Head.Saturation.apply(w)
+		pool := t.pooling(b, from, to, s)
+		pool.finish()
 	}
 }
 
-// contest lets a row's logits contend for the largest of their sequence. The
-// first row sets the start, so that a NaN in it stays and is seen. The bias is
-// the same for all rows: it is added to the largest.
-func (t *tiles) contest(logits []float32, row, from, to int, s *scratch) {
-	sequence, at := t.place(row)
-	best := t.weights.Row(sequence)[from:to]
-	s.arg = resize(s.arg, tileColumns)
-	arg := s.arg[:to-from]
+// pooling returns that of a sequence's columns.
+func (t *tiles) pooling(sequence, from, to int, s *scratch) pooling {
+	winners := s.arg[:to-from]
 	if t.winners != nil {
-		arg = t.winners[sequence*t.config.Vocabulary:][from:to]
+		winners = t.winners[sequence*t.config.Vocabulary:][from:to]
 	}
-	if at == 0 {
-		copy(best, logits)
-		for i := range arg {
-			arg[i] = int32(row)
-		}
-		return
-	}
-	f32.MaxArg(best, arg, logits, int32(row))
+	return pooling{t.config.Head, t.weights.Row(sequence)[from:to], t.engine.weights.decoder.bias.value[from:to], winners}
 }
 
-// add adds a row's weights to those of its sequence, in the order of the rows.
-func (t *tiles) add(logits []float32, row, from, to int, bias []float32) {
-	sequence, at := t.place(row)
-	sum := t.weights.Row(sequence)[from:to]
-	if at == 0 {
-		clear(sum)
+// pooling turns the logits of a sequence's rows, in some columns, into weights.
+type pooling struct {
+	head    Head
+	weights []float32 // out
+	bias    []float32
+	winners []int32 // out, where the largest counts: its row
+}
+
+// take takes up a row of logits. Of maxima the first row sets the start, so that
+// a NaN in it stays and is seen, and the bias, the same for all rows, is added to
+// the largest. Sums are of weights, in the order of the rows.
+func (p *pooling) take(logits []float32, row int32, first bool) {
+	switch {
+	case p.head.Pooling == Sum:
+		if first {
+			clear(p.weights)
+		}
+		f32.Add(p.bias, logits)
+		p.head.Saturation.apply(logits)
+		f32.Add(logits, p.weights)
+	case first:
+		copy(p.weights, logits)
+		for i := range p.winners {
+			p.winners[i] = row
+		}
+	default:
+		f32.MaxArg(p.weights, p.winners, logits, row)
 	}
-	f32.Add(bias, logits)
-	t.config.Head.Saturation.apply(logits)
-	f32.Add(logits, sum)
+}
+
+// finish makes weights of what was taken up.
+func (p *pooling) finish() {
+	if p.head.Pooling == Max {
+		f32.Add(p.bias, p.weights)
+		p.head.Saturation.apply(p.weights)
+	}
 }
 
 // apply turns logits into weights.

@@ -2,6 +2,7 @@ package bert
 
 import (
 	"slices"
+	"sync"
 
 	"parley/internal/f32"
 	"parley/sparse"
@@ -12,6 +13,8 @@ import (
 type Inference struct {
 	config  Config
 	weights weights
+	screen  *f32.Screen        // nil where all logits are computed
+	decoder func() *f32.Packed // for vectors that are not sparse, where there is a screen
 }
 
 // NewInference returns the network of c with the weights of s, which it may go
@@ -29,7 +32,9 @@ func NewInference(c Config, s Source) (*Inference, error) {
 	if reader.err != nil {
 		return nil, reader.err
 	}
+	f.screen = f.weights.newScreen()
 	f.weights.pack(release)
+	f.packDecoder(release)
 	return f, nil
 }
 
@@ -67,8 +72,7 @@ func (r *reader) take(size int) array {
 	return array{value: make([]float32, size)}
 }
 
-// pack packs the matrices of products; the decoder leaves the word embeddings in
-// place, which are read row by row.
+// pack packs the matrices of products but for the decoder.
 func (w *weights) pack(release func([]float32)) {
 	for i := range w.layers {
 		l := &w.layers[i]
@@ -78,7 +82,22 @@ func (w *weights) pack(release func([]float32)) {
 	}
 	if w.decoder.bias.value != nil {
 		w.transform.pack(release)
-		w.decoder.pack(release)
+	}
+}
+
+// packDecoder packs the decoder, only when it is asked for where there is a
+// screen: then rows of it are read here and there, as those of the word
+// embeddings are.
+func (f *Inference) packDecoder(release func([]float32)) {
+	decoder := &f.weights.decoder
+	switch {
+	case decoder.bias.value == nil:
+	case f.screen == nil:
+		decoder.pack(release)
+	default:
+		weight := decoder.weight.value
+		release(weight.Data)
+		f.decoder = sync.OnceValue(func() *f32.Packed { return f32.PackT(weight) })
 	}
 }
 
@@ -93,15 +112,25 @@ func (f *Inference) Config() Config { return f.config }
 
 // Session returns a session, which one goroutine may use at a time.
 func (f *Inference) Session() *Session {
-	return &Session{engine: newEngine(f.config, &f.weights, 1)}
+	return &Session{engine: newEngine(f.config, &f.weights, 1), inference: f}
 }
 
 // Session encodes batches and keeps its memory from one to the next: that grows
 // with the tokens of the largest batch and with its sequences times V.
 type Session struct {
 	engine
+	inference                 *Inference
 	x, qkv, mixed, sum, inner buffer
 	moments                   []moments
+
+	rounded  f32.Rounded
+	certain  []bool   // [ΣL]
+	marks    []uint64 // [B×V] bits
+	left     []int    // [B] how many terms were left by the screen
+	dense    int      // how many batches go without it
+	round    rounding
+	screened screening
+	finish   finishing
 }
 
 // innerRows is how many tokens go through a feed-forward layer at a time, so
@@ -127,7 +156,7 @@ func (s *Session) Encode(b Batch) []sparse.Vector {
 		return s.forwardLexical(x)
 	}
 	s.forwardTransform(x, a.mixed, a.mixed, a.mixed, s.moments)
-	return s.forwardDecoder(a.mixed, false)
+	return s.decode(a.mixed)
 }
 
 // Explain returns the vector of one sequence, as Encode does, and for each of its
@@ -144,7 +173,7 @@ func (s *Session) Explain(ids []uint32) (sparse.Vector, []int32) {
 	// Saturations grow with the logit: the largest share is the largest logit's.
 	pooling := s.config.Head.Pooling
 	s.config.Head.Pooling = Max
-	s.forwardDecoder(s.mixed.view(len(ids), s.config.Hidden), true)
+	s.forwardDecoder(s.mixed.view(len(ids), s.config.Hidden), s.weights.decoder.packed, true)
 	s.config.Head.Pooling = pooling
 	for j, term := range v.Terms {
 		places[j] = s.winners[term]
