@@ -103,7 +103,7 @@ func TestInvertedIsTable(t *testing.T) {
 			passages.vectors = append(passages.vectors, randomVector(rng, vocabulary, rng.IntN(20)))
 			all = append(all, uint32(i))
 		}
-		x, b := newInverted(passages, vocabulary), newTable(vocabulary)
+		x, b := newInverted(passages, vocabulary, false), newTable(vocabulary)
 		student, teacher := randomVector(rng, vocabulary, 1+rng.IntN(20)), randomVector(rng, vocabulary, rng.IntN(9))
 		var fast, slow objective.Turn
 		var h hits

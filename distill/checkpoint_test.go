@@ -16,16 +16,23 @@ import (
 // undisturbed one.
 func TestResumes(t *testing.T) {
 	w := newWorld(t)
-	p := smallPlan(StudentMLP)
+	p := everyTerm(smallPlan(StudentMLP))
 	p.Optimiser.Epochs = 2
-	p.Objective.DFL1.Weight = .1
-	whole := train(t, w, p, Options{})
+	train := func(t testing.TB, o Options) *Result {
+		t.Helper()
+		r, err := Train(context.Background(), w.judged(), p, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	whole := train(t, Options{})
 	steps := len(whole.History) * ((whole.Counts.Training + p.Optimiser.Batch - 1) / p.Optimiser.Batch)
 	perEpoch := steps / 2
 	for n, after := range []int{1, perEpoch - 1, perEpoch, perEpoch + 1, steps - 1} {
 		path := filepath.Join(t.TempDir(), "checkpoint")
 		ctx, cancel := context.WithCancel(context.Background())
-		_, err := Train(ctx, w.data(), p, Options{Checkpoint: path, Progress: func(at Progress) {
+		_, err := Train(ctx, w.judged(), p, Options{Checkpoint: path, Progress: func(at Progress) {
 			if at.Step == after {
 				cancel()
 			}
@@ -34,7 +41,7 @@ func TestResumes(t *testing.T) {
 			t.Fatalf("interrupted after step %d: error %v", after, err)
 		}
 		resumedAt := 0
-		r := train(t, w, p, Options{Workers: n, Checkpoint: path, Progress: func(at Progress) {
+		r := train(t, Options{Workers: n, Checkpoint: path, Progress: func(at Progress) {
 			if resumedAt == 0 {
 				resumedAt = at.Step
 			}

@@ -149,7 +149,7 @@ func DefaultEncoderPlan() EncoderPlan {
 // ReadEncoderPlan reads a plan file, YAML over the values of base. Unknown keys
 // are refused; errors have the place in the file that name names.
 func ReadEncoderPlan(r io.Reader, name string, base EncoderPlan) (EncoderPlan, error) {
-	return readPlan(r, name, func(any) EncoderPlan { return base },
+	return readPlan(r, name, func(any) (EncoderPlan, error) { return base, nil },
 		func(plan EncoderPlan, _ any) (EncoderPlan, error) { return plan, plan.Validate() })
 }
 

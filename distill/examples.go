@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"parley/dialog"
@@ -48,15 +49,16 @@ type Counts struct {
 	Turns         int `json:"turns"`         // all
 	NoTeacher     int `json:"no_teacher"`    // skipped: the teacher has no rewrite
 	Unreachable   int `json:"unreachable"`   // skipped: none of the terms to learn is in a passage
+	Unlabelled    int `json:"unlabelled"`    // skipped: no passage is judged relevant, and the plan wants labelled turns alone
 	Training      int `json:"training"`      // trained on
 	Validation    int `json:"validation"`    // held out
 	Labelled      int `json:"labelled"`      // of those two, turns with a passage that is judged relevant
 	Conversations int `json:"conversations"` // of those two kinds of turns
 }
 
-// examples makes the turns of the data ready, in their order, those of the
-// held-out conversations apart.
-func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progress func(done, total int)) (training, validation []example, err error) {
+// examples makes the turns of the data ready to be trained on, in their order,
+// and those of the held-out conversations apart.
+func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progress func(done, total int)) error {
 	type place struct{ conversation, turn int }
 	var places []place
 	for c := range d.Conversations {
@@ -64,63 +66,67 @@ func (t *trainer) examples(ctx context.Context, d Data, teacher Teacher, progres
 			places = append(places, place{c, i})
 		}
 	}
-	ready := make([]*example, len(places))
-	var noTeacher, unreachable, done atomic.Int64
+	examples := make([]*example, len(places))
+	var became [fates]atomic.Int64
+	var done atomic.Int64
 	f32.Parallel(len(places), t.workers, func(n int) {
 		if ctx.Err() != nil {
 			return
 		}
 		at := places[n]
-		q, ok := teacher.Query(d.Conversations[at.conversation], at.turn)
-		switch {
-		case !ok:
-			noTeacher.Add(1)
-		default:
-			if ready[n] = t.example(d, q, d.Conversations[at.conversation], at.turn); ready[n] == nil {
-				unreachable.Add(1)
-			} else {
-				ready[n].seed = uint64(n)
-			}
+		ex, fate := t.example(d, teacher, d.Conversations[at.conversation], at.turn)
+		became[fate].Add(1)
+		if ex != nil {
+			ex.seed = uint64(n)
+			examples[n] = ex
 		}
 		if progress != nil {
 			progress(int(done.Add(1)), len(places))
 		}
 	})
 	if err := ctx.Err(); err != nil {
-		return nil, nil, err
+		return err
 	}
 	ids := make([]string, len(places)) // of the conversations of the turns that are ready
-	for n, ex := range ready {
+	for n, ex := range examples {
 		if ex != nil {
 			ids[n] = d.Conversations[places[n].conversation].ID
 		}
 	}
-	labelled := 0
+	t.counts = Counts{
+		Turns: len(places), NoTeacher: int(became[noTeacher].Load()), Unreachable: int(became[unreachable].Load()), Unlabelled: int(became[unlabelled].Load()),
+	}
+	t.divide(examples, ids)
+	return t.enough(teacher)
+}
+
+// divide divides the turns that are ready, by the ids of their conversations, into
+// those to train on and those held out.
+func (t *trainer) divide(examples []*example, ids []string) {
 	held, conversations := heldOut(ids, t.plan.Validation.Share)
-	for n, ex := range ready {
+	for n, ex := range examples {
 		switch {
 		case ex == nil:
 			continue
 		case held[ids[n]]:
-			validation = append(validation, *ex)
+			t.held = append(t.held, *ex)
 		default:
-			training = append(training, *ex)
+			t.training = append(t.training, *ex)
 		}
 		if len(ex.relevant) > 0 {
-			labelled++
+			t.counts.Labelled++
 		}
 	}
-	t.counts = Counts{
-		Turns: len(places), NoTeacher: int(noTeacher.Load()), Unreachable: int(unreachable.Load()),
-		Training: len(training), Validation: len(validation), Labelled: labelled, Conversations: conversations,
-	}
-	return training, validation, t.enough(teacher)
+	t.counts.Training, t.counts.Validation, t.counts.Conversations = len(t.training), len(t.held), conversations
 }
 
+// enough tells why there is nothing to train on.
 func (t *trainer) enough(teacher Teacher) error {
 	switch c := t.counts; {
 	case c.Training+c.Validation == 0 && c.NoTeacher == c.Turns:
 		return fmt.Errorf("no turn can be trained on: none of the %d turns has the rewrite by %s", c.Turns, teacher)
+	case c.Training+c.Validation == 0 && c.Unlabelled > 0:
+		return fmt.Errorf("no turn can be trained on: the plan asks for labelled turns alone, and none of %d that could be has a passage in the index that is judged relevant; add judgements, or set labelled to false in the plan", c.Unlabelled)
 	case c.Training+c.Validation == 0:
 		return fmt.Errorf("no turn can be trained on: of %d turns %d lack a rewrite by %s, and the rewrites of %d have no term that is both in the history and in a passage", c.Turns, c.NoTeacher, teacher, c.Unreachable)
 	case c.Labelled == 0 && t.plan.Candidates.Most(t.passages.N()) < 2:
@@ -128,13 +134,39 @@ func (t *trainer) enough(teacher Teacher) error {
 	case c.Validation == 0 && t.plan.Validation.Share > 0:
 		return fmt.Errorf("no conversation can be held out for validation: only one has turns to train on; add conversations, or set validation.share to 0 in the plan to keep the last epoch")
 	}
-	return nil
+	return t.labels()
 }
 
-// example returns turn i of c with the teacher's query q, or nil if q has
-// nothing to teach.
-func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int) *example {
-	ex := &example{context: t.read(c.History(i)), number: i + 1}
+// labels tells why no term of the objective, or candidate, that needs labels can
+// act.
+func (t *trainer) labels() error {
+	who := t.plan.Objective.Labelled()
+	if t.plan.Candidates.Gold {
+		who = append(who, "candidates.gold")
+	}
+	if len(who) == 0 || slices.ContainsFunc(t.training, func(ex example) bool { return len(ex.relevant) > 0 }) {
+		return nil
+	}
+	return fmt.Errorf("%s cannot act: of none of the %d turns to train on is a passage of the index judged relevant; train on collections with judgements of these passages, or leave it out of the plan",
+		strings.Join(who, ", "), len(t.training))
+}
+
+// What becomes of a turn.
+const (
+	isReady     = iota
+	noTeacher   // the teacher has nothing to say
+	unlabelled  // nothing is judged relevant, and the plan wants that
+	unreachable // the teacher has nothing to teach
+	fates
+)
+
+// example returns turn i of c made ready, or nil and why it cannot be.
+func (t *trainer) example(d Data, teacher Teacher, c dialog.Conversation, i int) (ex *example, fate int) {
+	q, ok := teacher.Query(c, i)
+	if !ok {
+		return nil, noTeacher
+	}
+	ex = &example{context: t.read(c.History(i)), number: i + 1}
 	terms := t.reader.AppendContent(nil, ex.context)
 	slices.Sort(terms)
 	terms = slices.Compact(terms)
@@ -142,11 +174,14 @@ func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int)
 		q = reachable(q, terms)
 	}
 	if !slices.ContainsFunc(q.Terms, func(term uint32) bool { return d.Passages.DF(term) > 0 }) {
-		return nil
+		return nil, unreachable
 	}
 	ex.teacher = q
 	if d.Judged != nil {
 		ex.relevant = d.Judged(c, i)
+	}
+	if t.plan.Labelled && len(ex.relevant) == 0 {
+		return nil, unlabelled
 	}
 	if t.needs.Teacher > 0 {
 		ex.rankings.Teacher = d.Rank(q, t.needs.Teacher)
@@ -157,7 +192,7 @@ func (t *trainer) example(d Data, q sparse.Vector, c dialog.Conversation, i int)
 	if t.needs.History > 0 {
 		ex.rankings.History = d.Rank(sparse.Bag(terms), t.needs.History)
 	}
-	return ex
+	return ex, isReady
 }
 
 // scoresOf returns the scores of some passages by q.

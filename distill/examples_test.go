@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"parley/dialog"
+	"parley/distill/objective"
 	"parley/internal/input"
 	"parley/internal/wordpiece"
 	"parley/sparse"
@@ -164,6 +165,56 @@ func TestMinCount(t *testing.T) {
 	for _, tensor := range newLexicalStudent(p, reader, w.passages, contexts, 1).net.Tensors() {
 		if tensor.Name == "terms" && !slices.Equal(tensor.I32, []int32{5, 6, 7}) {
 			t.Errorf("embedded terms %v, want 5, 6 and 7", tensor.I32)
+		}
+	}
+}
+
+// TestLabelledTurnsAlone trains on the turns that are judged, and says how many
+// the others are.
+func TestLabelledTurnsAlone(t *testing.T) {
+	d, p := newWorld(t).judged(), smallPlan(StudentFeatures)
+	p.Optimiser.Epochs = 1
+	counts := func() Counts {
+		r, err := Train(context.Background(), d, p, Options{Workers: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Counts
+	}
+	all := counts()
+	if n := all.Training + all.Validation; all.Labelled == 0 || all.Labelled >= n || all.Unlabelled != 0 {
+		t.Fatalf("%d of %d turns are labelled", all.Labelled, n)
+	}
+	p.Labelled = true
+	if c := counts(); c.Training+c.Validation != all.Labelled || c.Labelled != all.Labelled || c.Unlabelled != all.Training+all.Validation-all.Labelled {
+		t.Errorf("of %+v the labelled ones alone are %+v", all, c)
+	}
+}
+
+// TestWithoutLabels says which plans need judgements.
+func TestWithoutLabels(t *testing.T) {
+	for _, test := range []struct {
+		change func(*Plan)
+		want   string // "" where none is needed
+	}{
+		{func(p *Plan) {}, ""},
+		{func(p *Plan) { p.Labelled = true }, "the plan asks for labelled turns alone, and none of 160"},
+		{func(p *Plan) { p.Candidates.Gold = true }, "candidates.gold cannot act: of none of the"},
+		{func(p *Plan) {
+			p.Candidates.Gold = true
+			p.Objective.InfoNCE = objective.ContrastPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 1}
+		}, "objective.infonce, candidates.gold cannot act: of none of the"},
+	} {
+		p := smallPlan(StudentFeatures)
+		p.Optimiser.Epochs = 1
+		test.change(&p)
+		for _, judged := range []func(dialog.Conversation, int) []uint32{nil, func(dialog.Conversation, int) []uint32 { return nil }} {
+			d := newWorld(t).data()
+			d.Judged = judged
+			_, err := Train(context.Background(), d, p, Options{})
+			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
 		}
 	}
 }

@@ -8,6 +8,8 @@ type Loss struct {
 	Term   string  `json:"term"`
 	Weight float64 `json:"weight"`
 	Value  float64 `json:"value"`
+	// Temperature is what a learned one was at last.
+	Temperature float64 `json:"temperature,omitempty"`
 }
 
 // Epoch sums up an epoch's steps, or a look at the held-out turns.
@@ -53,6 +55,7 @@ func (s *sums) add(b *objective.Batch, losses []Loss) {
 	for i, l := range losses {
 		s.Losses[i].Term = l.Term
 		s.Losses[i].Weight = l.Weight
+		s.Losses[i].Temperature = l.Temperature
 		s.Losses[i].Value += n * l.Value
 		s.Loss += n * l.Weight * l.Value
 	}

@@ -13,9 +13,10 @@ type inverted struct {
 	ends     []int     // [V] of the terms' postings
 	passages []uint32  // [postings] ascending within a term
 	weights  []float32 // [postings]
+	norms    []float64 // [passages] the squared lengths of their vectors, or nothing
 }
 
-func newInverted(p Passages, vocabulary int) *inverted {
+func newInverted(p Passages, vocabulary int, norms bool) *inverted {
 	x := &inverted{ends: make([]int, vocabulary)}
 	var v sparse.Vector
 	all := 0
@@ -25,6 +26,9 @@ func newInverted(p Passages, vocabulary int) *inverted {
 			x.ends[term]++
 		}
 		all += v.Len()
+		if norms {
+			x.norms = append(x.norms, sparse.Dot(v, v))
+		}
 	}
 	sum := 0
 	for term, count := range x.ends {
@@ -55,6 +59,7 @@ func (x *inverted) postings(term uint32) (passages []uint32, weights []float32) 
 func (x *inverted) score(t *objective.Turn, teacher sparse.Vector) {
 	x.add(t.Scores, t.Query)
 	x.add(t.Teacher, teacher)
+	t.Norms = append(t.Norms, x.norms...)
 }
 
 // add adds the scores by q.

@@ -28,6 +28,9 @@ type Plan struct {
 	Objective  objective.Plan `yaml:"objective" json:"objective"`
 	Optimiser  OptimiserPlan  `yaml:"optimiser" json:"optimiser"`
 
+	// Labelled trains on those turns alone that have a passage that is judged
+	// relevant.
+	Labelled   bool           `yaml:"labelled" json:"labelled"`
 	Validation ValidationPlan `yaml:"validation" json:"validation"`
 	// Seed sets the initial weights, the order of the turns, the candidates and
 	// the dropped tokens. The held-out conversations do not depend on it.
@@ -101,11 +104,11 @@ func DefaultPlan(kind string) Plan {
 // plan of the kind of student that it names where that is another one. Unknown
 // keys are refused; errors have the place in the file that name names.
 func ReadPlan(r io.Reader, name string, base Plan) (Plan, error) {
-	return readPlan(r, name, func(content any) Plan {
+	return readPlan(r, name, func(content any) (Plan, error) {
 		if kind, ok := kindIn(content); ok && kind != base.Student.Kind {
-			return DefaultPlan(kind)
+			base = DefaultPlan(kind)
 		}
-		return base
+		return base, objective.CheckNames(objectiveIn(content))
 	}, Plan.resolved)
 }
 
@@ -120,9 +123,7 @@ func kindIn(content any) (kind string, ok bool) {
 // resolved returns the plan that a file with the given content was read into,
 // with every setting named of what acts.
 func (p Plan) resolved(content any) (Plan, error) {
-	plan, _ := content.(map[string]any)
-	named, _ := plan["objective"].(map[string]any)
-	if err := p.Objective.CheckNamed(named); err != nil {
+	if err := p.Objective.CheckNamed(objectiveIn(content)); err != nil {
 		return p, err
 	}
 	return p.Resolved(), p.Validate()
@@ -133,6 +134,13 @@ func (p Plan) resolved(content any) (Plan, error) {
 func (p Plan) Resolved() Plan {
 	p.Objective = p.Objective.Resolved()
 	return p
+}
+
+// objectiveIn returns the objective's section in the content of a plan file.
+func objectiveIn(content any) map[string]any {
+	plan, _ := content.(map[string]any)
+	named, _ := plan["objective"].(map[string]any)
+	return named
 }
 
 // Write writes the plan as a plan file, every value named.
@@ -158,7 +166,7 @@ func (p Plan) Validate() error {
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-	}), p.validateCandidates(), p.Objective.Validate(), p.Validation.validate(MeasureLoss), p.applies())
+	}), p.validateCandidates(), p.Objective.Validate(), p.validateLabels(), p.Validation.validate(MeasureLoss), p.applies())
 }
 
 func (p Plan) known() bool {

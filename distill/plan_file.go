@@ -14,8 +14,8 @@ import (
 
 // readPlan reads a plan file, YAML over the values that base gives for the
 // file's content, and returns what resolved makes of that. Unknown keys are
-// refused; errors have the place in the file that name names.
-func readPlan[P any](r io.Reader, name string, base func(content any) P, resolved func(plan P, content any) (P, error)) (plan P, err error) {
+// refused, after those that base refuses; errors have the place in the file that name names.
+func readPlan[P any](r io.Reader, name string, base func(content any) (P, error), resolved func(plan P, content any) (P, error)) (plan P, err error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return plan, fmt.Errorf("cannot read the plan %s: %w", name, err)
@@ -28,7 +28,10 @@ func readPlan[P any](r io.Reader, name string, base func(content any) P, resolve
 	}
 	var content any
 	err = yaml.Unmarshal(data, &content)
-	read := base(content)
+	read, refused := base(content)
+	if refused != nil {
+		return plan, fmt.Errorf("the plan %s is not valid: %w", name, refused)
+	}
 	if err == nil && content != nil { // a plan without content would be read as zeroes
 		decoder := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
 		if err = decoder.Decode(&read); err == nil && decoder.Decode(new(any)) != io.EOF {

@@ -40,11 +40,29 @@ func TestReadPlan(t *testing.T) {
 		{"objective:\n  l1: {weight: 1e7}\n", "objective.l1.weight must be from 0"},
 		{"objective:\n  l1: {to: .5}\n", "objective.l1 has no weight, so that it would do nothing"},
 		{"objective:\n  kld: null\n", "objective.kld is empty: give it a weight, which is 0 to turn it off"},
-		{"objective:\n  kld: {weight: 0}\n", "objective.kld.weight must be above 0: nothing else teaches"},
+		{"objective:\n  kld: {weight: 0}\n", "objective has no term that teaches"},
 		{"objective:\n  kld: {weigth: 1}\n", `[2:9] unknown field "weigth"`},
 		{"objective:\n  kld: 1\n", "[2:8]"},
+		{"objective: {kld: {weight: 0}, vector_mse: {weight: 1}}\n", ""},
+		{"candidates: {gold: true}\nobjective: {infonce: {weight: .1, temperature: .08}}\n", ""},
+		{"objective: {infonce: {weight: .1, temperature: .08}}\n", "objective.infonce must have candidates.gold true"},
+		{"objective: {infonce: {weight: .1}}\n", "objective.infonce.temperature must be from"},
+		{"objective: {cross_entropy: {weight: 1, temperature: 1, negatives: all}}\n", "objective.cross_entropy.negatives must be turn, batch or both"},
+		{"candidates: {gold: true}\nobjective: {infonce: {weight: 1, temperature: 1}}\noptimiser: {batch: 1}\n", "optimiser.batch must be at least 2 for negatives of the batch"},
+		{"candidates: {gold: true}\nobjective: {infonce: {weight: 1, temperature: 1, negatives: turn}}\noptimiser: {batch: 1}\n", ""},
+		{"candidates: {gold: true}\nobjective: {hinge: {weight: 1, margin: 1}}\noptimiser: {batch: 5000}\n", "at most 100 million"},
+		{"objective: {hinge: {weight: 1}}\n", "objective.hinge.margin must be above 0"},
+		{"objective: {kld: {direction: back}}\n", "objective.kld.direction must be forward or reverse"},
+		{"objective: {kld: {alpha: {gamma: 2}}}\n", "objective.kld.alpha.positive or alpha.negative must be above 0"},
+		{"objective: {kld: {alpha: {positive: 1, negative: 1, gamma: .5}}}\n", "alpha.gamma must be 0, or from 1"},
+		{"objective: {kld: {alpha: {positive: -1}}}\n", "alpha.positive and alpha.negative must be from 0"},
+		{"objective: {kld: {alpha: {positive: 1, by: me}}}\n", "alpha.by must be teacher or student"},
+		{"objective: {kld: {direction: reverse, alpha: {positive: 1}}}\n", "alpha is for direction forward"},
+		{"objective: {kld: {alpha: {positive: 1, negative: 1}}}\n", "objective.kld must have candidates.gold true"},
+		{"candidates: {gold: true}\nobjective: {negative_mse: {weight: 1}, positive_mse: {weight: 1}}\n", "the loss would fall without end"},
+		{"objective: {passage_flops: {weight: 1}}\n", "objective.passage_flops: passages are frozen"},
 		{"objective:\n  df_l1: {from: .5, to: .4}\n", "objective.df_l1.to must be a share of the steps, from that in from to 1"},
-		{"objective:\n  l1: {weight: 0, turn_power: 2}\n", "objective.l1.turn_power cannot act without l1.weight"},
+		{"objective:\n  l1: {turn_power: 2}\n", "objective.l1 has no weight, so that it would do nothing"},
 		{"objective:\n  l1: {turn_power: 2}\n", "objective.l1 has no weight, so that it would do nothing"},
 		{"objective:\n  flops: {weight: .1, turn_power: 9}\n", "objective.flops.turn_power must be from 0 to 4"},
 		{"objective:\n  df_saturating: {scale: 2}\n", "objective.df_saturating has no weight, so that it would do nothing"},
@@ -77,7 +95,7 @@ func TestReadPlan(t *testing.T) {
 			if err != nil {
 				t.Errorf("%q: %v", test.text, err)
 			}
-			if plan.Student != base.Student || plan.Optimiser.Batch != base.Optimiser.Batch {
+			if plan.Student != base.Student || plan.Optimiser.LearningRate != base.Optimiser.LearningRate {
 				t.Errorf("%q: what it does not name became %+v", test.text, plan)
 			}
 			continue

@@ -10,6 +10,7 @@ import (
 // score by both. It belongs to one goroutine.
 type table struct {
 	entries []entry // [V]
+	norms   bool    // note the lengths of the candidates' vectors, too
 	buffer  sparse.Vector
 }
 
@@ -49,6 +50,9 @@ func (b *table) score(t *objective.Turn, teacher sparse.Vector, candidates []uin
 			}
 		}
 		t.Scores[c], t.Teacher[c] = byStudent, byTeacher
+		if b.norms {
+			t.Norms = append(t.Norms, sparse.Dot(v, v))
+		}
 		h.ends = append(h.ends, len(h.places))
 	}
 	b.leave(t.Query, teacher)

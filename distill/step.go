@@ -38,6 +38,7 @@ type slot struct {
 	rankings   sample.Rankings
 	candidates sample.Candidates
 	hits       hits
+	others     []int32 // those of other turns that the turn is scored on, by their places among all
 }
 
 func newStage(turns, workers, vocabulary int) stage {
@@ -65,6 +66,9 @@ func (t *trainer) begin(all []example, batch []int, train bool) {
 			s.drawn = append(s.drawn, &s.slots[i].candidates)
 		}
 		t.team.Do(len(batch), (*sharing)(t))
+	}
+	if t.others != nil {
+		t.others.gather(s.slots[:len(batch)], t.team)
 	}
 }
 
@@ -204,6 +208,9 @@ func (d *scoring) Do(i, worker int) {
 		return
 	}
 	s.tables[worker].score(turn, ex.teacher, candidates, t.passages, &at.hits)
+	if t.others != nil {
+		t.others.score(turn, at, ex.relevant, worker)
+	}
 }
 
 // backward takes the gradients of the loss to the student's parameters.
@@ -213,13 +220,17 @@ func (t *trainer) backward() {
 	t.student.Backward(s.gradients[:len(s.part.Turns)])
 }
 
-func (d *chaining) Do(i, _ int) {
-	s := &(*trainer)(d).stage
-	turn := &s.part.Turns[i]
-	if d.inverted != nil {
-		d.inverted.backward(turn.Query, turn.ScoreGradient, turn.WeightGradient)
+func (d *chaining) Do(i, worker int) {
+	t := (*trainer)(d)
+	s := &t.stage
+	turn, at := &s.part.Turns[i], &s.slots[s.from+i]
+	if t.inverted != nil {
+		t.inverted.backward(turn.Query, turn.ScoreGradient, turn.WeightGradient)
 	} else {
-		s.slots[s.from+i].hits.backward(turn.ScoreGradient, turn.WeightGradient)
+		at.hits.backward(turn.ScoreGradient, turn.WeightGradient)
+	}
+	if t.others != nil {
+		t.others.backward(turn, at, worker)
 	}
 	s.gradients[i] = turn.WeightGradient
 }
@@ -249,7 +260,7 @@ func (t *trainer) evaluate(b *objective.Batch, step int) {
 	t.stage.losses = t.stage.losses[:0]
 	for _, term := range t.terms {
 		w := term.At(step)
-		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w)})
+		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w), Temperature: term.Learned()})
 	}
 }
 

@@ -67,16 +67,16 @@ func TestScoreIsDot(t *testing.T) {
 func TestMicroBatchesAddUp(t *testing.T) {
 	trainers := map[string]func(bound int) *trainer{
 		StudentMLP: func(bound int) *trainer {
-			p := smallPlan(StudentMLP)
+			p := everyTerm(smallPlan(StudentMLP))
 			p.Optimiser.MicroBatch = bound
-			tr, err := newTrainer(context.Background(), newWorld(t).data(), p, Options{})
+			tr, err := newTrainer(context.Background(), newWorld(t).judged(), p, Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			return tr
 		},
 		StudentSplade: func(bound int) *trainer {
-			p := spladePlan()
+			p := everyTerm(spladePlan())
 			p.Optimiser.MicroBatch = bound
 			return spladeTrainer(t, p, Options{Workers: 2})
 		},
@@ -110,8 +110,9 @@ func TestMicroBatchesAddUp(t *testing.T) {
 // inParts takes a batch through the student as a step does, and returns in how
 // many parts that was, the gradients and the loss.
 func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
-	tr.plan.Objective.DFL1.Weight, tr.plan.Objective.FLOPS.Weight, tr.plan.Objective.FLOPS.TurnPower = .1, .1, 1
-	tr.terms = tr.plan.Objective.Terms(0)
+	for i := range tr.terms {
+		tr.terms[i].To = 0 // no weight rises
+	}
 	batch := []int{5, 1, 9, 20, 33, 8, 70}
 	tr.begin(tr.training, batch, true)
 	for b := range tr.parts() {
@@ -120,7 +121,7 @@ func inParts(tr *trainer) (parts int, gradients []float32, loss float64) {
 		tr.backward()
 		parts++
 	}
-	for _, param := range tr.student.Parameters() {
+	for _, param := range tr.adam.parameters {
 		gradients = append(gradients, param.Grad...)
 	}
 	return parts, gradients, tr.running.mean(nil).Loss

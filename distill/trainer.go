@@ -51,6 +51,7 @@ type trainer struct {
 	sampler  *sample.Sampler
 	needs    sample.Needs
 	inverted *inverted // where the candidates are all passages
+	others   *others   // nil where no term looks at other turns' candidates
 	student  Student
 	adam     *adam
 	counts   Counts
@@ -58,6 +59,7 @@ type trainer struct {
 	held     []example
 	schedule schedule
 	terms    []objective.Weighted // of the objective
+	learned  []*f32.Parameter     // of the terms
 	watch    watch
 	ranked   ranked
 
@@ -131,13 +133,20 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 		return nil, err
 	}
 	if t.needs.Everything {
-		t.inverted = newInverted(d.Passages, d.Vocabulary.Len())
+		t.inverted = newInverted(d.Passages, d.Vocabulary.Len(), plan.Objective.Needs().Norms)
+	}
+	needs := plan.Objective.Needs()
+	if needs.Others && t.inverted == nil { // who is scored on all passages has no others
+		t.others = newOthers(d.Passages, t.workers, d.Vocabulary.Len())
+	}
+	for i := range t.stage.tables {
+		t.stage.tables[i].norms = needs.Norms
 	}
 	t.read = reader.Context
 	if from != nil {
 		t.read, t.notes = from.read, from.notes
 	}
-	if t.training, t.held, err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
+	if err = t.examples(ctx, d, teacher, o.Preparing); err != nil {
 		return nil, err
 	}
 	if t.watch, err = newWatch(plan.Validation, t.held, d.Rank); err != nil {
@@ -151,7 +160,8 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	}
 	t.terms = plan.Objective.Terms(t.schedule.steps)
 	objective.Fit(t.terms, numbers(t.training))
-	t.adam = newAdam(slices.Concat(t.student.Parameters(), objective.Parameters(t.terms)), plan.Optimiser.WeightDecay)
+	t.learned = objective.Parameters(t.terms)
+	t.adam = newAdam(slices.Concat(t.student.Parameters(), t.learned), plan.Optimiser.WeightDecay)
 	t.team = f32.NewTeam(t.workers)
 	if t.ranked = newRanked(plan.Candidates, len(t.training), d.Rank); t.ranked.depth > 0 {
 		if err := t.rankHeldOut(ctx); err != nil {

@@ -205,10 +205,13 @@ func TestEvery(t *testing.T) {
 // TestLooksChangeNothing looks at the held-out turns after each step.
 func TestLooksChangeNothing(t *testing.T) {
 	w := newWorld(t)
-	p := smallPlan(StudentMLP)
+	p := everyTerm(smallPlan(StudentMLP))
 	p.Optimiser.Epochs, p.Validation.Measure = 2, "overlap@10"
-	whole := train(t, w, p, Options{})
-	tr, err := newTrainer(context.Background(), w.data(), p, Options{})
+	whole, err := Train(context.Background(), w.judged(), p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := newTrainer(context.Background(), w.judged(), p, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,6 +134,9 @@ func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
 			}
 		}
 	}
+	for _, p := range t.learned {
+		clear(p.Grad) // of a look nothing is learned
+	}
 	e := all.mean(nil)
 	e.Epoch = t.epoch + 1
 	if !measured {

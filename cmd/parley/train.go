@@ -163,8 +163,13 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err != nil {
 		return err
 	}
-	if data.Judged, err = o.judged(ix); err != nil {
+	judged, err := o.judgements(ix)
+	if err != nil {
 		return err
+	}
+	data.Judged = judged.of
+	if judged.lacking > 0 && plan.UsesLabels() {
+		fmt.Fprintf(io.err, "the index lacks %d of the %s judged relevant\n", judged.lacking, count(judged.all, "passage"))
 	}
 	data.Name = o.name()
 	options, err := o.options()
@@ -268,6 +273,12 @@ func tellTraining(io streams, r *distill.Result) {
 	fmt.Fprintf(io.out, "trained on %d turns and held out %d, of %s", c.Training, c.Validation, count(c.Conversations, "conversation"))
 	if skipped := c.NoTeacher + c.Unreachable; skipped > 0 {
 		fmt.Fprintf(io.out, "; left out %d without a rewrite by the teacher and %d whose rewrite shares no term with history and passages", c.NoTeacher, c.Unreachable)
+	}
+	if c.Unlabelled > 0 {
+		fmt.Fprintf(io.out, "; left out %d without a passage that is judged relevant", c.Unlabelled)
+	}
+	if r.Plan.UsesLabels() {
+		fmt.Fprintf(io.out, "; %d have a passage that is judged relevant", c.Labelled)
 	}
 	fmt.Fprintln(io.out)
 	kept := r.Kept()

@@ -32,10 +32,19 @@ func trainingData(ix *index.Index, talk []dialog.Conversation) (distill.Data, er
 	}, nil
 }
 
-// judged returns the judgements of the collections trained on: the passages of
-// the index that are relevant to a turn, from grade 1 on.
-func (o *training) judged(ix *index.Index) (func(c dialog.Conversation, i int) []uint32, error) {
-	relevant := map[string][]uint32{} // by the turn's id
+// judgements are those of the collections trained on: the passages of the index
+// that are relevant, from grade 1 on.
+type judgements struct {
+	relevant map[string][]uint32 // by the turn's id, ascending
+	lacking  int                 // relevant passages that the index lacks, counted for each turn
+	all      int                 // relevant passages, counted for each turn
+}
+
+// of returns the passages that are relevant to turn i of c.
+func (j *judgements) of(c dialog.Conversation, i int) []uint32 { return j.relevant[c.Turns[i].ID] }
+
+func (o *training) judgements(ix *index.Index) (*judgements, error) {
+	all := &judgements{relevant: map[string][]uint32{}}
 	for _, dir := range o.turns {
 		c, err := collection.Open(dir)
 		if err != nil {
@@ -46,26 +55,27 @@ func (o *training) judged(ix *index.Index) (func(c dialog.Conversation, i int) [
 			return nil, err
 		}
 		for turn, grades := range qrels {
-			relevant[turn] = append(relevant[turn], passagesOf(ix, grades)...)
+			all.add(ix, turn, grades)
 		}
 	}
-	for turn, passages := range relevant {
+	for turn, passages := range all.relevant {
 		slices.Sort(passages)
-		relevant[turn] = slices.Compact(passages)
+		all.relevant[turn] = slices.Compact(passages)
 	}
-	return func(c dialog.Conversation, i int) []uint32 { return relevant[c.Turns[i].ID] }, nil
+	return all, nil
 }
 
-// passagesOf returns the passages of the index that are graded relevant.
-func passagesOf(ix *index.Index, grades map[string]int) []uint32 {
-	var passages []uint32
+// add adds what is judged for a turn.
+func (j *judgements) add(ix *index.Index, turn string, grades map[string]int) {
 	for id, grade := range grades {
 		if grade <= 0 {
 			continue
 		}
+		j.all++
 		if i, ok := ix.Lookup(id); ok {
-			passages = append(passages, uint32(i))
+			j.relevant[turn] = append(j.relevant[turn], uint32(i))
+		} else {
+			j.lacking++
 		}
 	}
-	return passages
 }

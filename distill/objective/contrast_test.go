@@ -5,33 +5,70 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"parley/internal/f32"
 	"parley/sparse"
 )
 
-// TestInfoNCEIsTheLikelihoodOfThePositive compares with the probability written
-// out, on scores for which that neither overflows nor vanishes.
-func TestInfoNCEIsTheLikelihoodOfThePositive(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 9))
-	for range 50 {
-		b := randomBatch(rng)
-		want := 0.0
-		for _, turn := range b.Turns {
-			if turn.first() < 0 {
-				continue
-			}
-			all := 0.0
-			for _, s := range turn.Scores {
-				all += math.Exp(s / 2)
-			}
-			want -= math.Log(math.Exp(turn.Scores[turn.first()]/2)/all) / float64(len(b.Turns))
+// TestContrastWithSeveralPositives writes out the probabilities of a turn with two
+// relevant candidates, one candidate that was drawn by chance, and one of another
+// turn.
+func TestContrastWithSeveralPositives(t *testing.T) {
+	turn := Turn{
+		Scores: []float64{2, 1, .5, -1}, Others: 1, Positives: []int{0, 2}, LogInclusion: []float64{0, math.Log(.25)},
+		ScoreGradient: make([]float64, 4),
+	}
+	a, b, drawn, other := math.Exp(1), math.Exp(.25), math.Exp(.5)/.25, math.Exp(-.5)
+	for which, negative := range map[string]float64{NegativesTurn: drawn, NegativesBatch: other, NegativesBoth: drawn + other} {
+		batch := copied(&Batch{Turns: []Turn{turn, {Scores: []float64{1, 2}}}}) // a turn without label adds nothing
+		want := -(math.Log(a/(a+negative)) + math.Log(b/(b+negative))) / 2 / 2
+		if got := (InfoNCE{Temperature: 2, Negatives: which}).Add(batch, 1); math.Abs(got-want) > 1e-12 {
+			t.Errorf("InfoNCE against the negatives of %s: %v, want %v", which, got, want)
 		}
-		if got := (InfoNCE{Temperature: 2}).Add(b, 1); math.Abs(got-want) > 1e-9 {
-			t.Errorf("InfoNCE %v, want %v", got, want)
+		want = -math.Log((a+b)/(a+b+negative)) / 2
+		if got := (CrossEntropy{Temperature: 2, Negatives: which}).Add(batch, 1); math.Abs(got-want) > 1e-12 {
+			t.Errorf("cross-entropy against the negatives of %s: %v, want %v", which, got, want)
 		}
 	}
-	far := &Batch{Turns: []Turn{{Scores: []float64{0, 5000}, Positives: []int{0}, ScoreGradient: make([]float64, 2)}}}
-	if got := (InfoNCE{Temperature: 1}).Add(far, 1); got != 5000 || far.Turns[0].ScoreGradient[0] != -1 {
-		t.Errorf("scores far apart: %v, gradient %v", got, far.Turns[0].ScoreGradient)
+}
+
+// TestNoPositiveIsPushedDown says that raising one relevant candidate never
+// lowers another.
+func TestNoPositiveIsPushedDown(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 9))
+	for range 200 {
+		b := randomBatch(rng)
+		for _, term := range []Term{InfoNCE{Temperature: 1}, CrossEntropy{Temperature: 1}, Hinge{Margin: 2}} {
+			b = copied(b)
+			term.Add(b, 1)
+			for i := range b.Turns {
+				for _, p := range b.Turns[i].Positives {
+					if g := b.Turns[i].ScoreGradient[p]; g > 0 {
+						t.Errorf("%s pushes a relevant candidate down: gradient %v", term.Name(), g)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestLearnedTemperatureHasLimits says that a temperature goes no further than a
+// hundredfold from where it starts, and comes back.
+func TestLearnedTemperatureHasLimits(t *testing.T) {
+	p := f32.NewParameter("t", 1)
+	term := InfoNCE{Temperature: 2, LogTemperature: p}
+	gradient := func(log float32, scores ...float64) float32 {
+		p.Value[0], p.Grad[0] = log, 0
+		term.Add(copied(&Batch{Turns: []Turn{{Scores: scores, Positives: []int{0}}}}), 1)
+		return p.Grad[0]
+	}
+	if g := gradient(-4.7, 2, 1); g != 0 || math.Abs(term.Current()-.02) > 1e-12 {
+		t.Errorf("below its limit the temperature is %v, with gradient %v", term.Current(), g)
+	}
+	if gradient(-4.5, .002, .001) <= 0 || gradient(-4.7, .001, .002) >= 0 {
+		t.Error("a temperature within its limits, or on its way back to them, has no gradient")
+	}
+	if g := gradient(4.7, 1, 2); g != 0 || math.Abs(term.Current()-200) > 1e-9 {
+		t.Errorf("above its limit the temperature is %v, with gradient %v", term.Current(), g)
 	}
 }
 

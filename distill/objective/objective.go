@@ -24,7 +24,8 @@ type Batch struct {
 	// batch of which Turns are a part. 0 stands for the number of Turns.
 	Of int
 
-	student, teacher []float64 // [K] room for logarithms
+	student, teacher softmax // [K] room
+	positive         []bool  // [K] room
 }
 
 // Size returns the number of turns that means are taken over.
@@ -56,14 +57,17 @@ type Turn struct {
 	// drawn, ln of the probability that it became one; for teacher and student
 	// alike. Candidates beyond its end were not drawn by chance, and have 0.
 	LogInclusion []float64 // [≤K]
-	Positives    []int     // the candidates that are judged relevant, distinct; may be none
+	// Norms are the squared lengths of the candidates' vectors, where a term asks
+	// for them ([Plan.Needs]).
+	Norms     []float64 // [K-Others]
+	Positives []int     // the candidates that are judged relevant, distinct; may be none
 }
 
 // Reset makes t the turn of the query q with k candidates, everything about it
 // 0, in the storage that t has.
 func (t *Turn) Reset(q sparse.Vector, k int) {
 	t.Query, t.TeacherQuery, t.Number, t.Others = q, sparse.Vector{}, 0, 0
-	t.Positives, t.LogInclusion = t.Positives[:0], t.LogInclusion[:0]
+	t.Positives, t.LogInclusion, t.Norms = t.Positives[:0], t.LogInclusion[:0], t.Norms[:0]
 	t.WeightGradient, t.Cost = f32.Zeroed(t.WeightGradient, q.Len()), f32.Zeroed(t.Cost, q.Len())
 	t.Scores, t.Teacher, t.ScoreGradient = f32.Zeroed(t.Scores, k), f32.Zeroed(t.Teacher, k), f32.Zeroed(t.ScoreGradient, k)
 }
@@ -76,12 +80,4 @@ type Term interface {
 	// number of turns that means are taken over, and adds its gradient times
 	// weight.
 	Add(b *Batch, weight float64) float64
-}
-
-// first returns the first candidate that is judged relevant, below 0 for none.
-func (t *Turn) first() int {
-	if len(t.Positives) == 0 {
-		return -1
-	}
-	return t.Positives[0]
 }

@@ -10,9 +10,18 @@ import (
 // One that a plan file does not name, or that has no weight, is off. The weights
 // of regularisers go with the scale of the scores and with the temperature.
 type Plan struct {
-	KLD  KLDPlan         `yaml:"kld,omitempty" json:"kld,omitzero"`
-	L1   RegulariserPlan `yaml:"l1,omitempty" json:"l1,omitzero"`
-	DFL1 RegulariserPlan `yaml:"df_l1,omitempty" json:"df_l1,omitzero"`
+	KLD          KLDPlan         `yaml:"kld,omitempty" json:"kld,omitzero"`
+	InfoNCE      ContrastPlan    `yaml:"infonce,omitempty" json:"infonce,omitzero"`
+	CrossEntropy ContrastPlan    `yaml:"cross_entropy,omitempty" json:"cross_entropy,omitzero"`
+	MarginMSE    TermPlan        `yaml:"margin_mse,omitempty" json:"margin_mse,omitzero"`
+	Hinge        HingePlan       `yaml:"hinge,omitempty" json:"hinge,omitzero"`
+	VectorMSE    TermPlan        `yaml:"vector_mse,omitempty" json:"vector_mse,omitzero"`
+	VectorL1     TermPlan        `yaml:"vector_l1,omitempty" json:"vector_l1,omitzero"`
+	Asymmetric   TermPlan        `yaml:"asymmetric,omitempty" json:"asymmetric,omitzero"`
+	PositiveMSE  TermPlan        `yaml:"positive_mse,omitempty" json:"positive_mse,omitzero"`
+	NegativeMSE  TermPlan        `yaml:"negative_mse,omitempty" json:"negative_mse,omitzero"`
+	L1           RegulariserPlan `yaml:"l1,omitempty" json:"l1,omitzero"`
+	DFL1         RegulariserPlan `yaml:"df_l1,omitempty" json:"df_l1,omitzero"`
 
 	DFSaturating DFSaturatingPlan `yaml:"df_saturating,omitempty" json:"df_saturating,omitzero"`
 	FLOPS        RegulariserPlan  `yaml:"flops,omitempty" json:"flops,omitzero"`
@@ -23,140 +32,129 @@ type Plan struct {
 // KLDPlan is the section of [KLD].
 type KLDPlan struct {
 	Schedule    `yaml:",inline"`
+	Temperature float64   `yaml:"temperature" json:"temperature"`
+	Direction   string    `yaml:"direction" json:"direction"` // forward or reverse
+	Alpha       AlphaPlan `yaml:"alpha,omitempty" json:"alpha,omitzero"`
+}
+
+// AlphaPlan weighs candidates as [Balanced] does; without a weight in it all
+// count alike.
+type AlphaPlan struct {
+	Positive float64 `yaml:"positive" json:"positive"`
+	Negative float64 `yaml:"negative" json:"negative"`
+	Gamma    float64 `yaml:"gamma" json:"gamma"`
+	By       string  `yaml:"by" json:"by"` // whose probabilities: teacher or student
+}
+
+// Whose probabilities weigh candidates, and which way a divergence goes.
+const (
+	ByTeacher        = "teacher"
+	ByStudent        = "student"
+	DirectionForward = "forward"
+	DirectionReverse = "reverse"
+)
+
+// ContrastPlan is the section of [InfoNCE] and of [CrossEntropy].
+type ContrastPlan struct {
+	Schedule    `yaml:",inline"`
 	Temperature float64 `yaml:"temperature" json:"temperature"`
+	Learned     bool    `yaml:"learned" json:"learned"`     // the temperature is what learning starts from
+	Negatives   string  `yaml:"negatives" json:"negatives"` // turn, batch or both
 }
 
-// section is one section of a plan.
-type section interface {
-	schedule() *Schedule
-	resolve()
-	checks(name string) []check
-	term() Term
+// HingePlan is the section of [Hinge].
+type HingePlan struct {
+	Schedule  `yaml:",inline"`
+	Margin    float64 `yaml:"margin" json:"margin"`
+	Negatives string  `yaml:"negatives" json:"negatives"` // turn, batch or both
 }
 
-// named is a section and its name in the plan file.
-type named struct {
-	name string
-	section
+// TermPlan is the section of a term without settings of its own.
+type TermPlan struct {
+	Schedule `yaml:",inline"`
 }
 
-// sections returns all sections, in the order in which their terms are added.
-func (p *Plan) sections() []named {
-	return []named{
+// sections returns all sections.
+func (p *Plan) sections() sections {
+	labels, norms := Needs{Labels: true}, Needs{Labels: true, Norms: true}
+	return sections{
 		{"kld", &p.KLD},
-		{"l1", &regulariser{&p.L1, func(w *TurnWeights) Term { return L1{w} }}},
-		{"df_l1", &regulariser{&p.DFL1, func(w *TurnWeights) Term { return DFL1{w} }}},
+		{"infonce", &p.InfoNCE},
+		{"cross_entropy", joint{&p.CrossEntropy}},
+		{"margin_mse", plain{&p.MarginMSE, MarginMSE{}, labels}},
+		{"hinge", &p.Hinge},
+		{"vector_mse", plain{&p.VectorMSE, VectorMSE{}, Needs{}}},
+		{"vector_l1", plain{&p.VectorL1, VectorL1{}, Needs{}}},
+		{"asymmetric", plain{&p.Asymmetric, Asymmetric{}, Needs{}}},
+		{"positive_mse", plain{&p.PositiveMSE, PositiveMSE{}, norms}},
+		{"negative_mse", plain{&p.NegativeMSE, NegativeMSE{}, norms}},
+		{"l1", regulariser{&p.L1, func(w *TurnWeights) Term { return L1{w} }}},
+		{"df_l1", regulariser{&p.DFL1, func(w *TurnWeights) Term { return DFL1{w} }}},
 		{"df_saturating", &p.DFSaturating},
-		{"flops", &regulariser{&p.FLOPS, func(w *TurnWeights) Term { return &FLOPS{Turns: w} }}},
-		{"entropy", &regulariser{&p.Entropy, func(w *TurnWeights) Term { return Entropy{w} }}},
-		{"l0", &regulariser{&p.L0, func(w *TurnWeights) Term { return L0{w} }}},
+		{"flops", regulariser{&p.FLOPS, func(w *TurnWeights) Term { return &FLOPS{Turns: w} }}},
+		{"entropy", regulariser{&p.Entropy, func(w *TurnWeights) Term { return Entropy{w} }}},
+		{"l0", regulariser{&p.L0, func(w *TurnWeights) Term { return L0{w} }}},
 	}
 }
 
 // Sections returns the names of all sections.
-func Sections() []string {
-	var names []string
-	for _, s := range new(Plan).sections() {
-		names = append(names, s.name)
-	}
-	return names
-}
+func Sections() []string { return new(Plan).sections().names() }
 
 // Resolved returns the plan with every setting named of the terms that are on,
 // and nothing of those that are off.
 func (p Plan) Resolved() Plan {
-	for _, s := range p.sections() {
-		s.resolve()
-	}
+	p.sections().resolve()
 	return p
 }
 
 // Terms returns the terms that are on, for a training of the given number of
 // steps.
-func (p Plan) Terms(steps int) []Weighted {
-	var terms []Weighted
-	for _, s := range p.sections() {
-		if s.schedule().Weight > 0 {
-			terms = append(terms, s.schedule().over(steps, s.term()))
-		}
+func (p Plan) Terms(steps int) []Weighted { return p.sections().terms(steps) }
+
+// Needs returns what the terms that are on look at.
+func (p Plan) Needs() Needs {
+	var all Needs
+	for _, s := range p.sections().on() {
+		n := s.needs()
+		all = Needs{all.Labels || n.Labels, all.Others || n.Others, all.Norms || n.Norms}
 	}
-	return terms
+	return all
+}
+
+// Labelled returns the names of the sections whose terms look at labels.
+func (p Plan) Labelled() []string {
+	return p.sections().with(func(n Needs) bool { return n.Labels })
 }
 
 // Validate reports the first setting that makes no sense.
 func (p Plan) Validate() error {
-	for _, s := range p.sections() {
-		for _, c := range append(s.schedule().checks(s.name), s.checks(s.name)...) {
-			if !c.ok {
-				return errors.New("objective." + c.what)
-			}
-		}
+	if err := p.sections().validate(); err != nil {
+		return err
 	}
-	if p.KLD.Weight == 0 {
-		return errors.New("objective.kld.weight must be above 0: nothing else teaches")
+	teachers := []float64{
+		p.KLD.Weight, p.InfoNCE.Weight, p.CrossEntropy.Weight, p.MarginMSE.Weight, p.Hinge.Weight,
+		p.VectorMSE.Weight, p.VectorL1.Weight, p.Asymmetric.Weight, p.PositiveMSE.Weight,
+	}
+	if slices.Max(teachers) == 0 {
+		return errors.New("objective has no term that teaches: give objective.kld a weight, or another term than a regulariser")
+	}
+	if w := p.NegativeMSE.Weight; w > 0 && w >= p.VectorMSE.Weight+p.PositiveMSE.Weight {
+		return errors.New("objective.negative_mse.weight must be below those of vector_mse and positive_mse together: the loss would fall without end")
 	}
 	return nil
 }
 
-// check is a setting that must make sense, and what to say where it does not,
-// after "objective.".
-type check struct {
-	ok   bool
-	what string
-}
-
-// Highest is the highest weight or temperature; beyond it float32 overflows.
-const Highest = 1e6
-
-func (s *Schedule) checks(name string) []check {
-	if s.Weight == 0 {
-		return nil
-	}
-	shapes := []string{"", ShapeConstant, ShapeLinear, ShapeQuadratic}
-	return []check{
-		{s.Weight >= 0 && s.Weight <= Highest, name + ".weight must be from 0 to 1e6"},
-		{s.From >= 0 && s.From <= 1, name + ".from must be a share of the steps, from 0 to 1"},
-		{s.To >= s.From && s.To <= 1, name + ".to must be a share of the steps, from that in from to 1"},
-		{slices.Contains(shapes, s.Shape), name + ".shape must be constant, linear or quadratic"},
-	}
-}
-
-func temperature(name string, t float64) check {
-	return check{t >= 1/Highest && t <= Highest, name + ".temperature must be from 1e-6 to 1e6"}
-}
-
-func (k *KLDPlan) schedule() *Schedule { return &k.Schedule }
-func (k *KLDPlan) term() Term          { return KLD{Temperature: k.Temperature} }
-
-func (k *KLDPlan) resolve() {
-	if k.Weight == 0 {
-		*k = KLDPlan{}
-		return
-	}
-	k.Schedule = k.Schedule.resolved(atOnce)
-}
-
-func (k *KLDPlan) checks(name string) []check {
-	if k.Weight == 0 {
-		return nil
-	}
-	return []check{temperature(name, k.Temperature)}
-}
-
-// CheckNamed reports what is wrong with the objective's section of a plan file as
-// it was written over p: content maps the names of terms to their settings. A
-// term that is named without a weight, where p has none either, would do nothing.
-func (p Plan) CheckNamed(content map[string]any) error {
-	for _, s := range p.sections() {
-		settings, isNamed := content[s.name]
-		given, _ := settings.(map[string]any)
-		_, weighed := given["weight"]
-		switch {
-		case isNamed && settings == nil:
-			return fmt.Errorf("objective.%s is empty: give it a weight, which is 0 to turn it off", s.name)
-		case isNamed && !weighed && s.schedule().Weight == 0:
-			return fmt.Errorf("objective.%s has no weight, so that it would do nothing: name its weight", s.name)
+// CheckNames refuses sections of a plan file that no student can have, with the
+// reason. content maps the names of terms to their settings.
+func CheckNames(content map[string]any) error {
+	for _, name := range []string{"passage_flops", "passage_l1"} {
+		if _, isNamed := content[name]; isNamed {
+			return fmt.Errorf("objective.%s: %w", name, errPassages)
 		}
 	}
 	return nil
 }
+
+// CheckNamed refuses sections of a plan file, as it was written over p, that would
+// do nothing. content maps the names of terms to their settings.
+func (p Plan) CheckNamed(content map[string]any) error { return p.sections().checkNamed(content) }

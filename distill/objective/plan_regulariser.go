@@ -32,44 +32,32 @@ func (p RegulariserPlan) turns() *TurnWeights {
 // highestPower is the highest power of a turn's number.
 const highestPower = 4
 
-func (p RegulariserPlan) checks(name string) []check {
-	return []check{
-		{p.Weight != 0 || p.TurnPower == 0, name + ".turn_power cannot act without " + name + ".weight: name a weight, or leave it out"},
-		{p.TurnPower >= 0 && p.TurnPower <= highestPower, name + ".turn_power must be from 0 to 4"},
-	}
-}
+func (p *RegulariserPlan) fill()        { p.Schedule = p.Schedule.resolved(rising) }
+func (p *RegulariserPlan) clear()       { *p = RegulariserPlan{} }
+func (p *RegulariserPlan) needs() Needs { return Needs{} }
 
-func (p *RegulariserPlan) resolve() {
-	if p.Weight == 0 {
-		*p = RegulariserPlan{}
-		return
+func (p *RegulariserPlan) checks() []check {
+	return []check{
+		{p.TurnPower >= 0 && p.TurnPower <= highestPower, "turn_power must be from 0 to 4"},
 	}
-	p.Schedule = p.Schedule.resolved(rising)
 }
 
 // regulariser is the section of a regulariser without settings of its own.
 type regulariser struct {
-	plan *RegulariserPlan
-	of   func(*TurnWeights) Term
+	*RegulariserPlan
+	of func(*TurnWeights) Term
 }
 
-func (r *regulariser) schedule() *Schedule        { return &r.plan.Schedule }
-func (r *regulariser) term() Term                 { return r.of(r.plan.turns()) }
-func (r *regulariser) checks(name string) []check { return r.plan.checks(name) }
-func (r *regulariser) resolve()                   { r.plan.resolve() }
-
-func (p *DFSaturatingPlan) schedule() *Schedule { return &p.Schedule }
+func (r regulariser) term() Term { return r.of(r.turns()) }
 
 func (p *DFSaturatingPlan) term() Term {
 	return DFSaturating{Scale: p.Scale, Exponential: p.Saturation == SaturationExponential, Turns: p.turns()}
 }
 
-func (p *DFSaturatingPlan) resolve() {
-	p.RegulariserPlan.resolve()
-	if p.Weight == 0 {
-		*p = DFSaturatingPlan{}
-		return
-	}
+func (p *DFSaturatingPlan) clear() { *p = DFSaturatingPlan{} }
+
+func (p *DFSaturatingPlan) fill() {
+	p.RegulariserPlan.fill()
 	if p.Scale == 0 {
 		p.Scale = 1
 	}
@@ -78,8 +66,8 @@ func (p *DFSaturatingPlan) resolve() {
 	}
 }
 
-func (p *DFSaturatingPlan) checks(name string) []check {
-	return append(p.RegulariserPlan.checks(name),
-		check{p.Scale == 0 || p.Scale >= 1/Highest && p.Scale <= Highest, name + ".scale must be a weight from 1e-6 to 1e6"},
-		check{p.Saturation == "" || p.Saturation == SaturationRatio || p.Saturation == SaturationExponential, name + ".saturation must be ratio or exponential"})
+func (p *DFSaturatingPlan) checks() []check {
+	return append(p.RegulariserPlan.checks(),
+		check{p.Scale == 0 || p.Scale >= 1/Highest && p.Scale <= Highest, "scale must be a weight from 1e-6 to 1e6"},
+		check{p.Saturation == "" || p.Saturation == SaturationRatio || p.Saturation == SaturationExponential, "saturation must be ratio or exponential"})
 }

@@ -79,7 +79,19 @@ func (w Weighted) At(step int) float64 {
 
 // trained is a term with a parameter of its own, which is trained with the
 // student's.
-type trained interface{ parameter() *f32.Parameter }
+type trained interface {
+	parameter() *f32.Parameter // nil for none
+	Current() float64          // what comes of it
+}
+
+// Learned returns the temperature that the term has learned, 0 where it learns
+// none.
+func (w Weighted) Learned() float64 {
+	if t, ok := w.Term.(trained); ok && t.parameter() != nil {
+		return t.Current()
+	}
+	return 0
+}
 
 // Parameters returns the parameters of the terms.
 func Parameters(terms []Weighted) []*f32.Parameter {
