@@ -8,8 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"os"
 	"unicode/utf8"
+
+	"parley/collection"
 )
 
 // maxLine is the length of the longest line of text that is read, in bytes.
@@ -49,25 +50,10 @@ func textLines(r io.Reader, name string) iter.Seq2[[]byte, error] {
 	}
 }
 
-// readIDs reads a file of ids, one a line, blank lines aside; the empty path
-// stands for none.
+// readIDs reads a file of ids; the empty path stands for none.
 func readIDs(path string) (map[string]bool, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	ids := map[string]bool{}
-	for line, err := range textLines(file, path) {
-		if err != nil {
-			return nil, err
-		}
-		if id := bytes.TrimSpace(line); len(id) > 0 {
-			ids[string(id)] = true
-		}
-	}
-	return ids, nil
+	return collection.OpenIDs(path)
 }

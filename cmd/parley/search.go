@@ -14,6 +14,7 @@ import (
 	"parley/encoder"
 	"parley/index"
 	"parley/internal/durable"
+	"parley/internal/questions"
 	"parley/search"
 	"parley/trec"
 )
@@ -132,7 +133,7 @@ func (o *searching) run(ctx context.Context, io streams) error {
 		return err
 	}
 	if o.unseen {
-		asked.findRepeats(ix)
+		asked.FindRepeats(ix)
 	}
 	if o.tag == "" {
 		o.tag = enc.Kind() + "-" + mode.String()
@@ -182,7 +183,7 @@ type found struct {
 }
 
 // write searches for the questions and writes the run and its costs.
-func (o *searching) write(ctx context.Context, io streams, ix *index.Index, enc encoder.Encoder, asked *questions) error {
+func (o *searching) write(ctx context.Context, io streams, ix *index.Index, enc encoder.Encoder, asked *questions.List) error {
 	file, err := durable.Create(o.output)
 	if err != nil {
 		return err
@@ -192,7 +193,7 @@ func (o *searching) write(ctx context.Context, io streams, ix *index.Index, enc 
 	if err != nil {
 		return err
 	}
-	p := io.progress("search", int64(len(asked.list)), "turns")
+	p := io.progress("search", int64(len(asked.Questions)), "turns")
 	defer p.Done()
 	var costs costs
 	for found, err := range o.search(ctx, ix, enc, asked) {
@@ -217,26 +218,26 @@ func (o *searching) write(ctx context.Context, io streams, ix *index.Index, enc 
 }
 
 // search yields what is found for each question, in their order.
-func (o *searching) search(ctx context.Context, ix *index.Index, enc encoder.Encoder, asked *questions) iter.Seq2[found, error] {
+func (o *searching) search(ctx context.Context, ix *index.Index, enc encoder.Encoder, asked *questions.List) iter.Seq2[found, error] {
 	workers := o.workers
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	searcher := search.New(ix, search.Options{Workers: 1})
-	questions := func(yield func(question, error) bool) {
-		for _, q := range asked.list {
-			if !yield(q, ctx.Err()) {
+	each := func(yield func(*questions.Question, error) bool) {
+		for i := range asked.Questions {
+			if !yield(&asked.Questions[i], ctx.Err()) {
 				return
 			}
 		}
 	}
-	return ordered(questions, workers, 1, func(_ int, q question) found {
-		skip := asked.skip(q, ix)
+	return ordered(each, workers, 1, func(_ int, q *questions.Question) found {
+		skip := asked.Skip(q, ix)
 		start := time.Now()
-		vector := enc.Query(q.context)
+		vector := enc.Query(q.Context)
 		hits := searcher.Search(vector, o.k, skip)
 		elapsed := time.Since(start)
-		f := found{cost: turnCost{q.id, vector.Quantise().Len(), searcher.Postings(vector), elapsed.Microseconds()}}
+		f := found{cost: turnCost{q.Turn().ID, vector.Quantise().Len(), searcher.Postings(vector), elapsed.Microseconds()}}
 		for _, hit := range hits {
 			f.hits = append(f.hits, trec.Hit{Passage: ix.ID(hit.Passage), Score: hit.Score})
 		}

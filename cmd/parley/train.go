@@ -167,9 +167,9 @@ func (o *training) run(ctx context.Context, io streams, plan distill.Plan) error
 	if err != nil {
 		return err
 	}
-	data.Judged = judged.of
-	if judged.lacking > 0 && plan.UsesLabels() {
-		fmt.Fprintf(io.err, "the index lacks %d of the %s judged relevant\n", judged.lacking, count(judged.all, "passage"))
+	data.Judged = judged.Of
+	if judged.Lacking > 0 && plan.UsesLabels() {
+		fmt.Fprintf(io.err, "the index lacks %d of the %s judged relevant\n", judged.Lacking, count(judged.All, "passage"))
 	}
 	data.Name = o.name()
 	options, err := o.options()

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"slices"
-
 	"parley/collection"
 	"parley/dialog"
 	"parley/distill"
 	"parley/index"
+	"parley/internal/questions"
 	"parley/search"
 	"parley/sparse"
 )
@@ -32,19 +31,9 @@ func trainingData(ix *index.Index, talk []dialog.Conversation) (distill.Data, er
 	}, nil
 }
 
-// judgements are those of the collections trained on: the passages of the index
-// that are relevant, from grade 1 on.
-type judgements struct {
-	relevant map[string][]uint32 // by the turn's id, ascending
-	lacking  int                 // relevant passages that the index lacks, counted for each turn
-	all      int                 // relevant passages, counted for each turn
-}
-
-// of returns the passages that are relevant to turn i of c.
-func (j *judgements) of(c dialog.Conversation, i int) []uint32 { return j.relevant[c.Turns[i].ID] }
-
-func (o *training) judgements(ix *index.Index) (*judgements, error) {
-	all := &judgements{relevant: map[string][]uint32{}}
+// judgements returns those of the collections trained on.
+func (o *training) judgements(ix *index.Index) (*questions.Judgements, error) {
+	all := questions.NewJudgements(ix)
 	for _, dir := range o.turns {
 		c, err := collection.Open(dir)
 		if err != nil {
@@ -54,28 +43,7 @@ func (o *training) judgements(ix *index.Index) (*judgements, error) {
 		if err != nil {
 			return nil, err
 		}
-		for turn, grades := range qrels {
-			all.add(ix, turn, grades)
-		}
-	}
-	for turn, passages := range all.relevant {
-		slices.Sort(passages)
-		all.relevant[turn] = slices.Compact(passages)
+		all.Add(qrels)
 	}
 	return all, nil
-}
-
-// add adds what is judged for a turn.
-func (j *judgements) add(ix *index.Index, turn string, grades map[string]int) {
-	for id, grade := range grades {
-		if grade <= 0 {
-			continue
-		}
-		j.all++
-		if i, ok := ix.Lookup(id); ok {
-			j.relevant[turn] = append(j.relevant[turn], uint32(i))
-		} else {
-			j.lacking++
-		}
-	}
 }
