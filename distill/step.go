@@ -246,10 +246,22 @@ func (t *trainer) step(batch []int) error {
 	}
 	moved := t.adam.step(t.schedule.at(step), t.plan.Optimiser.Clip, t.team)
 	if !moved || !finite(t.running.Loss) || t.running.L0 == 0 {
-		return fmt.Errorf("the training diverged in epoch %d, at step %d of %d: "+
-			"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", t.epoch+1, step+1, t.schedule.steps)
+		return &DivergedError{Epoch: t.epoch + 1, Step: step + 1, Steps: t.schedule.steps}
 	}
 	return nil
+}
+
+// DivergedError says that a training came to numbers that are none, or to a
+// student that has no weight left. It does so again however often it is run.
+type DivergedError struct {
+	Epoch, Step int // from 1
+	Steps       int // of the whole training
+}
+
+// Error says where, and what helps.
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("the training diverged in epoch %d, at step %d of %d: "+
+		"lower optimiser.learning_rate or the weights of the regularisers, or raise the temperature", e.Epoch, e.Step, e.Steps)
 }
 
 // fullWeight stands for the step at which weights have their full height.
