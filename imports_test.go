@@ -42,7 +42,8 @@ distill             → distill/objective distill/sample dialog sparse trec meas
 rewrite             → dialog
 .                   → dialog sparse trec encoder index search
 internal/serve      → . dialog trec
-study               → collection dialog trec measure encoder index search distill
+internal/questions  → dialog trec index
+study               → collection dialog sparse trec measure encoder index search distill internal/wordpiece internal/questions
 internal/report     → study measure sparse distill collection internal/table internal/chart
 cmd/parley          → *
 bench/encoders      → *

@@ -9,12 +9,6 @@ import (
 	"slices"
 )
 
-// Setting is a value of a plan, by its dotted path.
-type Setting struct {
-	Path  string `json:"path"`
-	Value any    `json:"value"`
-}
-
 // Methods of selection.
 const (
 	SelectGrid    = "grid"    // all points

@@ -29,6 +29,8 @@ type progress struct {
 
 	mu   sync.Mutex
 	n    int64
+	old  int64         // of n: done before
+	left time.Duration // that is said, where it is known better than by the rate; 0: it is not
 	note string
 	last time.Time // of the last line
 	done bool
@@ -93,6 +95,32 @@ func (p *progress) Add(n int) {
 	p.show()
 }
 
+// Known says that so many units were done before this work began.
+func (p *progress) Known(n int64) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n, p.old = n, n
+}
+
+// Stand says how many units are done, of how many, and how long the rest takes;
+// below 0 where that is not known.
+func (p *progress) Stand(n, total int64, left time.Duration) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n, p.total, p.left = n, total, left
+	if p.bar != nil && !p.done {
+		p.bar.ChangeMax64(max(total, 1))
+		_ = p.bar.Set64(n)
+	}
+	p.show()
+}
+
 // Note replaces the words behind the figures: "loss 1.23 L0 14.1".
 func (p *progress) Note(note string) {
 	if p == nil {
@@ -128,7 +156,7 @@ func (p *progress) Done() {
 	if p.n < p.total {
 		count = fmt.Sprintf("stopped after %d of %d %s", p.n, p.total, p.unit)
 	}
-	p.line(fmt.Sprintf("%s in %s (%s/s)", count, short(elapsed), rate(p.n, elapsed)))
+	p.line(fmt.Sprintf("%s in %s (%s/s)", count, short(elapsed), rate(p.n-p.old, elapsed)))
 }
 
 // show writes a line when the last one is long enough ago.
@@ -144,10 +172,14 @@ func (p *progress) show() {
 		return
 	}
 	left := "time left unknown"
-	if p.n > 0 {
+	switch {
+	case p.left > 0:
+		left = short(p.left) + " left"
+	case p.left < 0:
+	case p.n > 0:
 		left = short(time.Duration(float64(elapsed)/float64(p.n)*float64(max(0, p.total-p.n)))) + " left"
 	}
-	p.line(fmt.Sprintf("%d of %d %s, %s/s, %s", p.n, p.total, p.unit, rate(p.n, elapsed), left))
+	p.line(fmt.Sprintf("%d of %d %s, %s/s, %s", p.n, p.total, p.unit, rate(p.n-p.old, elapsed), left))
 }
 
 func (p *progress) line(s string) {

@@ -101,7 +101,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io), newModelCommand(io))
 	group(root, "Search", newEncodeCommand(io), newIndexCommand(io), newSearchCommand(io), newExplainCommand(io))
 	group(root, "Train", newTrainCommand(io))
-	group(root, "Measure", newEvalCommand(io))
+	group(root, "Measure", newEvalCommand(io), newStudyCommand(io))
 	root.AddCommand(newVersionCommand(io))
 	root.SetHelpCommand(newHelpCommand())
 	started := new(bool)

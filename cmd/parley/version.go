@@ -1,7 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -62,6 +65,46 @@ func chooseKernels(name string) error {
 		return usagef("the environment variable %s: %w", kernelsVariable, err)
 	}
 	return nil
+}
+
+// codeVersion returns what tells one version of this program from another: the
+// commit, of a build without changes, else a checksum of the program.
+func codeVersion() (string, error) {
+	if at, modified := vcs(); at != "" && !modified {
+		return at, nil
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot tell the version of this program: %w: name one with --code-version", err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("cannot tell the version of this program: %w: name one with --code-version", err)
+	}
+	defer file.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, file); err != nil {
+		return "", fmt.Errorf("cannot tell the version of this program: %w: name one with --code-version", err)
+	}
+	return fmt.Sprintf("build %x", sum.Sum(nil)[:16]), nil
+}
+
+// vcs returns the commit of the sources and whether they had changes, as the
+// build recorded it; "" where it did not.
+func vcs() (at string, modified bool) {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "", false
+	}
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			at = s.Value
+		case "vcs.modified":
+			modified = s.Value == "true"
+		}
+	}
+	return at, modified
 }
 
 // revision returns the commit of the sources as the build recorded it.
