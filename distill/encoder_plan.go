@@ -1,13 +1,16 @@
 package distill
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"parley/dialog"
 	"parley/distill/objective"
+	"parley/internal/bert"
 )
 
 // Where the relevant passages of a query come from.
@@ -22,7 +25,7 @@ type EncoderPlan struct {
 	Encoder   EncoderShape         `yaml:"encoder" json:"encoder"`
 	Context   dialog.Budget        `yaml:"context" json:"context"`
 	Pairs     PairsPlan            `yaml:"pairs" json:"pairs"`
-	Objective PairsObjectivePlan   `yaml:"objective" json:"objective"`
+	Objective objective.PairsPlan  `yaml:"objective" json:"objective"`
 	Optimiser EncoderOptimiserPlan `yaml:"optimiser" json:"optimiser"`
 
 	// Validation is of held-out conversations; of passages where there are
@@ -43,6 +46,9 @@ type EncoderShape struct {
 	// the checkpoint has no masked-LM head: the bias of the output is lowered until
 	// it is so. 0 leaves the head as it is.
 	StartTerms int `yaml:"start_terms" json:"start_terms"`
+	// Pooling is max or sum: what becomes of a term's weights by the tokens of a
+	// text. "" is what the checkpoint does.
+	Pooling string `yaml:"pooling" json:"pooling"`
 }
 
 // PairsPlan says which queries and passages are brought together.
@@ -69,24 +75,6 @@ type PseudoPlan struct {
 	Title    float64 `yaml:"title" json:"title"`         // share of the queries that begin with the passage's title
 	Removed  float64 `yaml:"removed" json:"removed"`     // share of the passages that are shown without the span
 }
-
-// PairsObjectivePlan weighs the terms of the loss.
-type PairsObjectivePlan struct {
-	InfoNCE     float64 `yaml:"infonce" json:"infonce"`
-	MarginMSE   float64 `yaml:"margin_mse" json:"margin_mse"`
-	KLD         float64 `yaml:"kld" json:"kld"`
-	Temperature float64 `yaml:"temperature" json:"temperature"` // of infonce and kld
-	// TeacherScale multiplies the run's scores, which are the teacher's.
-	TeacherScale float64 `yaml:"teacher_scale" json:"teacher_scale"`
-	QueryFLOPS   float64 `yaml:"query_flops" json:"query_flops"`
-	PassageFLOPS float64 `yaml:"passage_flops" json:"passage_flops"`
-	QueryL1      float64 `yaml:"query_l1" json:"query_l1"`
-	// Ramp is the share of all steps over which the regularisers' weights rise.
-	Ramp float64 `yaml:"ramp" json:"ramp"`
-}
-
-// teaches tells whether the objective looks at a teacher's scores.
-func (o PairsObjectivePlan) teaches() bool { return o.MarginMSE > 0 || o.KLD > 0 }
 
 // EncoderOptimiserPlan says how the loss is brought down: by AdamW, with a
 // learning rate that rises and then falls to 0, both linearly.
@@ -135,9 +123,12 @@ func DefaultEncoderPlan() EncoderPlan {
 			Queries: []string{"rewrite"}, Positives: PositivesJudged, Negatives: 1, Depth: 30,
 			Pseudo: PseudoPlan{Passages: 100_000, MinWords: 3, MaxWords: 8, Title: .7, Removed: .9},
 		},
-		Objective: PairsObjectivePlan{
-			InfoNCE: 1, Temperature: 1, TeacherScale: 1, QueryFLOPS: 1e-3, PassageFLOPS: 1e-3, Ramp: .33,
-		},
+		Objective: objective.PairsPlan{
+			InfoNCE:      objective.ContrastPlan{Schedule: objective.Schedule{Weight: 1}, Temperature: 1},
+			QueryFLOPS:   objective.RegulariserPlan{Schedule: objective.Schedule{Weight: 1e-3}},
+			PassageFLOPS: objective.RegulariserPlan{Schedule: objective.Schedule{Weight: 1e-3}},
+			TeacherScale: 1,
+		}.Resolved(),
 		Optimiser: EncoderOptimiserPlan{
 			Batch: 32, LearningRate: 1e-4, WarmUp: .05, WeightDecay: .01, Dropout: .1, Clip: 1, MicroBatch: 8192,
 		},
@@ -150,7 +141,19 @@ func DefaultEncoderPlan() EncoderPlan {
 // are refused; errors have the place in the file that name names.
 func ReadEncoderPlan(r io.Reader, name string, base EncoderPlan) (EncoderPlan, error) {
 	return readPlan(r, name, func(any) (EncoderPlan, error) { return base, nil },
-		func(plan EncoderPlan, _ any) (EncoderPlan, error) { return plan, plan.Validate() })
+		func(plan EncoderPlan, content any) (EncoderPlan, error) {
+			if err := plan.Objective.CheckNamed(objectiveIn(content)); err != nil {
+				return plan, err
+			}
+			return plan.Resolved(), plan.Validate()
+		})
+}
+
+// Resolved returns the plan with every setting named of the terms of the
+// objective that are on, and nothing of those that are off.
+func (p EncoderPlan) Resolved() EncoderPlan {
+	p.Objective = p.Objective.Resolved()
+	return p
 }
 
 // Write writes the plan as a plan file, every value named.
@@ -161,21 +164,21 @@ func (p EncoderPlan) Validate() error {
 	if _, err := p.modes(); err != nil {
 		return err
 	}
-	for _, checks := range [][]check{p.Pairs.checks(), p.Objective.checks(), p.Optimiser.checks(), {
+	for _, checks := range [][]check{p.Pairs.checks(), p.Optimiser.checks(), {
 		{p.Encoder.PassageTokens > 2 || p.Encoder.PassageTokens == -1, "encoder.passage_tokens must be more than 2, or -1 for no limit"},
+		{slices.Contains([]string{"", bert.Max.String(), bert.Sum.String()}, p.Encoder.Pooling), "encoder.pooling must be max or sum, or empty for that of the checkpoint"},
 		{p.Encoder.StartTerms >= 0, "encoder.start_terms must be a number of terms, or 0 to leave the head as it is"},
 		{tokens(p.Context.Answer), "context.answer_tokens must be positive, or -1 for no limit; leave answers out with context.no_answers"},
 		{p.Context.Total > 2 || p.Context.Total == -1, "context.tokens must be more than 2, or -1 for no limit"},
 		{!strings.HasPrefix(p.Validation.Measure, MeasureOverlap), "validation.measure must be RR, R@10 or the like, or loss: no teacher ranks the pool, so that there is no overlap"},
-		{p.Objective.teaches() || p.Objective.InfoNCE > 0, "objective.infonce, objective.margin_mse or objective.kld must be above 0: nothing else teaches"},
-		{p.Objective.InfoNCE > 0 || p.Pairs.Negatives > 0, "pairs.negatives must be at least 1 where only a teacher teaches: it scores no other passages"},
-		{p.Objective.InfoNCE > 0 || p.Pairs.Pseudo.Each == 0, "pairs.pseudo.each must be 0 where only a teacher teaches: it scores no pseudo-queries"},
+		{p.Objective.Contrasts() || p.Pairs.Negatives > 0, "pairs.negatives must be at least 1 where only a teacher teaches: it scores no other passages"},
+		{p.Objective.Contrasts() || p.Pairs.Pseudo.Each == 0, "pairs.pseudo.each must be 0 where only a teacher teaches: it scores no pseudo-queries"},
 	}} {
 		if err := firstFailed(checks); err != nil {
 			return err
 		}
 	}
-	return p.Validation.validate(encoderMeasure)
+	return cmp.Or(p.Objective.Validate(), p.Validation.validate(encoderMeasure))
 }
 
 func (p PairsPlan) checks() []check {
@@ -192,20 +195,6 @@ func (p PairsPlan) checks() []check {
 		{s.MaxWords <= 10_000, "pairs.pseudo.max_words must be at most 10000"},
 		{share(s.Title), "pairs.pseudo.title must be from 0 to 1"},
 		{share(s.Removed), "pairs.pseudo.removed must be from 0 to 1"},
-	}
-}
-
-func (o PairsObjectivePlan) checks() []check {
-	return []check{
-		{weight(o.InfoNCE), "objective.infonce must be from 0 to 1e6"},
-		{weight(o.MarginMSE), "objective.margin_mse must be from 0 to 1e6"},
-		{weight(o.KLD), "objective.kld must be from 0 to 1e6"},
-		{o.Temperature >= 1/objective.Highest && o.Temperature <= objective.Highest, "objective.temperature must be from 1e-6 to 1e6"},
-		{o.TeacherScale > 0 && o.TeacherScale <= objective.Highest, "objective.teacher_scale must be above 0 and at most 1e6"},
-		{weight(o.QueryFLOPS), "objective.query_flops must be from 0 to 1e6"},
-		{weight(o.PassageFLOPS), "objective.passage_flops must be from 0 to 1e6"},
-		{weight(o.QueryL1), "objective.query_l1 must be from 0 to 1e6"},
-		{share(o.Ramp), "objective.ramp must be from 0 to 1"},
 	}
 }
 
@@ -234,39 +223,6 @@ func (p EncoderPlan) modes() ([]dialog.Mode, error) {
 	}
 	return modes, nil
 }
-
-// query returns the terms of the objective that look at queries and scores, for
-// a training of the given number of steps.
-func (o PairsObjectivePlan) query(steps int) []objective.Weighted {
-	ramp := int(o.Ramp * float64(steps))
-	var terms []objective.Weighted
-	add := func(term objective.Term, weight float64, ramp int) {
-		if weight > 0 {
-			terms = append(terms, objective.Weighted{Term: term, Weight: weight, To: ramp, Shape: objective.ShapeQuadratic})
-		}
-	}
-	add(objective.InfoNCE{Temperature: o.Temperature}, o.InfoNCE, 0)
-	add(objective.MarginMSE{}, o.MarginMSE, 0)
-	add(objective.KLD{Temperature: o.Temperature}, o.KLD, 0)
-	add(&objective.FLOPS{}, o.QueryFLOPS, ramp)
-	add(objective.L1{}, o.QueryL1, ramp)
-	return terms
-}
-
-// passage returns the term of the objective that looks at passages.
-func (o PairsObjectivePlan) passage(steps int) []objective.Weighted {
-	if o.PassageFLOPS == 0 {
-		return nil
-	}
-	return []objective.Weighted{{
-		Term: passageFLOPS{&objective.FLOPS{}}, Weight: o.PassageFLOPS, To: int(o.Ramp * float64(steps)), Shape: objective.ShapeQuadratic,
-	}}
-}
-
-// passageFLOPS is FLOPS under the name that tells passages from queries.
-type passageFLOPS struct{ *objective.FLOPS }
-
-func (passageFLOPS) Name() string { return "passage_flops" }
 
 // check is a setting that must make sense, and what to say where it does not.
 type check struct {

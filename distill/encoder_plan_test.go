@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"parley/distill/objective"
 )
 
 func TestReadEncoderPlan(t *testing.T) {
@@ -18,10 +20,11 @@ func TestReadEncoderPlan(t *testing.T) {
 	}{
 		{"", ""},
 		{"# nothing but a comment\n", ""},
-		{"objective:\n  passage_flops: 0.1\npairs:\n  negatives: 0\n", ""},
-		{"objective: {infonce: 0, margin_mse: 1}\n", ""},
+		{"objective:\n  passage_flops: {weight: 0.1}\npairs:\n  negatives: 0\n", ""},
+		{"objective: {infonce: {weight: 0}, margin_mse: {weight: 1}}\n", ""},
+		{"objective: {hinge: {weight: 1, margin: 1}, passage_l1: {weight: 1}}\nencoder: {pooling: sum}\n", ""},
 		{"pairs: {queries: [], pseudo: {each: 1}}\n", ""},
-		{"objective:\n  flops: 0.1\n", `[2:3] unknown field "flops"`},
+		{"objective:\n  flops: {weight: 0.1}\n", `[2:3] unknown field "flops"`},
 		{"seed: many\n", "[1:7]"},
 		{"seed: 2\n---\nseed: 3\n", "a second document"},
 		{"\xff\xfes\x00", "is not plain UTF-8"},
@@ -41,18 +44,24 @@ func TestReadEncoderPlan(t *testing.T) {
 		{"pairs: {pseudo: {max_words: 10001}}\n", "pairs.pseudo.max_words must be at most"},
 		{"pairs: {pseudo: {title: 1.1}}\n", "pairs.pseudo.title must be from 0"},
 		{"pairs: {pseudo: {removed: -.1}}\n", "pairs.pseudo.removed must be from 0"},
-		{"objective: {infonce: 0}\n", "nothing else teaches"},
-		{"objective: {infonce: 0, kld: 1}\npairs: {negatives: 0}\n", "pairs.negatives must be at least 1"},
-		{"objective: {infonce: 0, kld: 1}\npairs: {pseudo: {each: 1}}\n", "pairs.pseudo.each must be 0"},
-		{"objective: {infonce: .nan}\n", "objective.infonce must be from 0"},
-		{"objective: {margin_mse: -1}\n", "objective.margin_mse must be from 0"},
-		{"objective: {kld: 1e7}\n", "objective.kld must be from 0"},
-		{"objective: {temperature: 0}\n", "objective.temperature must be from 1e-6"},
+		{"objective: {infonce: {weight: 0}}\n", "objective has no term that teaches"},
+		{"objective: {infonce: {weight: 0}, kld: {weight: 1, temperature: 1}}\npairs: {negatives: 0}\n", "pairs.negatives must be at least 1"},
+		{"objective: {infonce: {weight: 0}, kld: {weight: 1, temperature: 1}}\npairs: {pseudo: {each: 1}}\n", "pairs.pseudo.each must be 0"},
+		{"objective: {infonce: {weight: .nan}}\n", "objective.infonce.weight must be from 0"},
+		{"objective: {margin_mse: {weight: -1}}\n", "objective.margin_mse.weight must be from 0"},
+		{"objective: {kld: {weight: 1e7}}\n", "objective.kld.weight must be from 0"},
+		{"objective: {kld: {weight: 1}}\n", "objective.kld.temperature must be from 1e-6"},
+		{"objective: {infonce: {temperature: 0}}\n", "objective.infonce.temperature must be from 1e-6"},
+		{"objective: {infonce: {negatives: turn}}\n", "objective.infonce.negatives must be both"},
 		{"objective: {teacher_scale: 0}\n", "objective.teacher_scale must be above 0"},
-		{"objective: {query_flops: -1}\n", "objective.query_flops must be from 0"},
-		{"objective: {passage_flops: -1}\n", "objective.passage_flops must be from 0"},
-		{"objective: {query_l1: -1}\n", "objective.query_l1 must be from 0"},
-		{"objective: {ramp: 2}\n", "objective.ramp must be from 0"},
+		{"objective: {query_flops: {weight: -1}}\n", "objective.query_flops.weight must be from 0"},
+		{"objective: {query_flops: {turn_power: 1}}\n", "turn_power is for students"},
+		{"objective: {passage_flops: {weight: -1}}\n", "objective.passage_flops.weight must be from 0"},
+		{"objective: {passage_l1: {to: 1}}\n", "objective.passage_l1 has no weight"},
+		{"objective: {query_l1: {to: 1}}\n", "objective.query_l1 has no weight"},
+		{"objective: {passage_flops: {to: 2}}\n", "objective.passage_flops.to must be a share"},
+		{"objective: {ramp: 2}\n", `unknown field "ramp"`},
+		{"encoder: {pooling: mean}\n", "encoder.pooling must be max or sum"},
 		{"optimiser: {epochs: -1}\n", "optimiser.epochs must be from 1"},
 		{"optimiser: {batch: 1}\n", "optimiser.batch must be from 2"},
 		{"optimiser: {learning_rate: 0}\n", "optimiser.learning_rate must be above 0"},
@@ -86,10 +95,20 @@ func TestReadEncoderPlan(t *testing.T) {
 // reads it back.
 func TestEncoderPlanIsReadAsWritten(t *testing.T) {
 	p := DefaultEncoderPlan()
-	p.Encoder = EncoderShape{Separate: true, PassageTokens: -1, StartTerms: 7}
+	p.Encoder = EncoderShape{Separate: true, PassageTokens: -1, StartTerms: 7, Pooling: "sum"}
 	p.Pairs.Queries, p.Pairs.Positives, p.Pairs.Negatives, p.Pairs.Depth = []string{"last", "rewrite:gpt"}, PositivesBest, 5, 60
 	p.Pairs.Pseudo = PseudoPlan{Each: 2, Passages: 3, MinWords: 4, MaxWords: 5, Title: .25, Removed: .75}
-	p.Objective = PairsObjectivePlan{InfoNCE: 2, MarginMSE: 3, KLD: 4, Temperature: 5, TeacherScale: 6, QueryFLOPS: 7, PassageFLOPS: 8, QueryL1: 9, Ramp: .5}
+	price := func(weight float64) objective.RegulariserPlan {
+		return objective.RegulariserPlan{Schedule: objective.Schedule{Weight: weight, From: .25, To: .5, Shape: "linear"}}
+	}
+	atOnce := objective.Schedule{Weight: 2, Shape: "constant"}
+	p.Objective = objective.PairsPlan{
+		InfoNCE:      objective.ContrastPlan{Schedule: atOnce, Temperature: 5, Learned: true, Negatives: "both"},
+		CrossEntropy: objective.ContrastPlan{Schedule: atOnce, Temperature: 6, Negatives: "both"},
+		Hinge:        objective.HingePlan{Schedule: atOnce, Margin: 7, Negatives: "both"}, MarginMSE: objective.TermPlan{Schedule: atOnce},
+		KLD:        objective.KLDPlan{Schedule: atOnce, Temperature: 8, Direction: "reverse"},
+		QueryFLOPS: price(3), QueryL1: price(4), PassageFLOPS: price(5), PassageL1: price(6), TeacherScale: 9,
+	}
 	p.Optimiser = EncoderOptimiserPlan{Epochs: 2, Batch: 3, LearningRate: 1e-7, WarmUp: .5, WeightDecay: .25, Dropout: .3, Clip: 4, MicroBatch: 5}
 	p.Validation, p.Seed = ValidationPlan{Share: .3, Measure: "R@10", Every: 2, Patience: 3}, 1<<63
 	var text bytes.Buffer
@@ -103,7 +122,7 @@ func TestEncoderPlanIsReadAsWritten(t *testing.T) {
 }
 
 func FuzzReadEncoderPlan(f *testing.F) {
-	f.Add("seed: 1\nobjective: {kld: 1}\n")
+	f.Add("seed: 1\nobjective: {kld: {weight: 1, temperature: 2}}\n")
 	f.Add("pairs: {queries: [last, \"rewrite:x\"]}\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		plan, err := ReadEncoderPlan(strings.NewReader(text), "p.yaml", DefaultEncoderPlan())

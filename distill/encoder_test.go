@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"parley/dialog"
+	"parley/distill/objective"
 	"parley/internal/bert"
 	"parley/internal/f32"
 	"parley/trec"
@@ -121,9 +122,14 @@ func smallEncoderPlan() EncoderPlan {
 	p := DefaultEncoderPlan()
 	p.Encoder.StartTerms = 8
 	p.Optimiser.Epochs, p.Optimiser.Batch, p.Optimiser.LearningRate = 6, 16, 5e-3
-	p.Objective.QueryFLOPS, p.Objective.PassageFLOPS = 1e-2, 1e-2
+	p.Objective.QueryFLOPS.Weight, p.Objective.PassageFLOPS.Weight = 1e-2, 1e-2
 	p.Validation.Share = .2
 	return p
+}
+
+// divergence is the section of the divergence with a weight, at temperature 1.
+func divergence(weight float64) objective.KLDPlan {
+	return objective.KLDPlan{Schedule: objective.Schedule{Weight: weight}, Temperature: 1}
 }
 
 func trainEncoder(t testing.TB, w *pairWorld, p EncoderPlan, o Options) *EncoderResult {
@@ -165,9 +171,11 @@ func TestEncoderLearns(t *testing.T) {
 		{"infonce", func(*EncoderPlan) {}, .85},
 		{"separate", func(p *EncoderPlan) { p.Encoder.Separate = true }, .85},
 		{"margin_mse", func(p *EncoderPlan) {
-			p.Objective.InfoNCE, p.Objective.MarginMSE, p.Pairs.Negatives = 0, .1, 6
+			p.Objective.InfoNCE.Weight, p.Objective.MarginMSE.Weight, p.Pairs.Negatives = 0, .1, 6
 		}, .85},
-		{"kld", func(p *EncoderPlan) { p.Objective.InfoNCE, p.Objective.KLD, p.Pairs.Negatives = 0, 1, 6 }, .85},
+		{"kld", func(p *EncoderPlan) {
+			p.Objective.InfoNCE.Weight, p.Objective.KLD, p.Pairs.Negatives = 0, divergence(1), 6
+		}, .85},
 		{"best of the run", func(p *EncoderPlan) { p.Pairs.Positives = PositivesBest }, .85},
 		{"pseudo-queries", func(p *EncoderPlan) {
 			p.Pairs.Queries, p.Pairs.Pseudo.Each, p.Pairs.Pseudo.MinWords, p.Pairs.Pseudo.MaxWords = nil, 2, 1, 2
@@ -249,7 +257,7 @@ func TestEncoderCheckpointOfAnotherTraining(t *testing.T) {
 	other, moved, less := newPairWorld(t), w.start, smallEncoderPlan()
 	other.passages[5].Text += " and known"
 	moved.Weights = bert.New(w.start.Config, 8).Source()
-	less.Objective.PassageFLOPS /= 2
+	less.Objective.PassageFLOPS.Weight /= 2
 	for name, try := range map[string]struct {
 		start Start
 		data  PairsData
@@ -309,7 +317,8 @@ func TestEncoderGradient(t *testing.T) {
 	for _, separate := range []bool{false, true} {
 		p := smallEncoderPlan()
 		p.Encoder.Separate = separate
-		p.Objective.MarginMSE, p.Objective.KLD, p.Objective.QueryL1, p.Objective.Ramp = .3, .5, .1, 0
+		p.Objective.MarginMSE.Weight, p.Objective.KLD, p.Objective.QueryL1.Weight, p.Objective.PassageL1.Weight = .3, divergence(.5), .1, .1
+		p.Objective.CrossEntropy = objective.ContrastPlan{Schedule: objective.Schedule{Weight: .2}, Temperature: 3, Learned: true}
 		p.Pairs.Negatives = 2
 		tr, err := newEncoderTrainer(context.Background(), w.start, w.data(), p, Options{})
 		if err != nil {
@@ -317,6 +326,7 @@ func TestEncoderGradient(t *testing.T) {
 		}
 		defer tr.close()
 		loss := func() float64 {
+			tr.learned[0].Grad[0] = 0
 			tr.stage.draw([]int{5, 3, 100, 17})
 			if err := tr.stage.forward(context.Background(), true); err != nil {
 				t.Fatal(err)
@@ -332,12 +342,13 @@ func TestEncoderGradient(t *testing.T) {
 		for _, parameter := range tr.adam.parameters {
 			// Along its own gradient the loss grows by the gradient's norm.
 			value, norm := slices.Clone(parameter.Value), 0.0
-			for _, g := range parameter.Grad {
+			gradient := slices.Clone(parameter.Grad)
+			for _, g := range gradient {
 				norm += float64(g) * float64(g)
 			}
 			norm = math.Sqrt(norm)
 			move := func(h float64) float64 {
-				for j, g := range parameter.Grad {
+				for j, g := range gradient {
 					parameter.Value[j] = value[j] + float32(h*float64(g)/norm)
 				}
 				return loss()

@@ -40,6 +40,7 @@ type encoderTrainer struct {
 	schedule schedule
 	terms    []objective.Weighted // of the objective, by queries and scores
 	priced   []objective.Weighted // and by passages
+	learned  []*f32.Parameter     // of the terms
 	stage    *pairsStage
 
 	epoch   int // the epoch under way, from 0
@@ -79,6 +80,13 @@ func TrainEncoder(ctx context.Context, start Start, d PairsData, plan EncoderPla
 }
 
 func newEncoderTrainer(ctx context.Context, start Start, d PairsData, plan EncoderPlan, o Options) (*encoderTrainer, error) {
+	plan = plan.Resolved()
+	if plan.Encoder.Pooling == bert.Sum.String() {
+		start.Config.Head.Pooling = bert.Sum
+	} else if plan.Encoder.Pooling == bert.Max.String() {
+		start.Config.Head.Pooling = bert.Max
+	}
+	plan.Encoder.Pooling = start.Config.Head.Pooling.String()
 	t := &encoderTrainer{plan: plan, start: start}
 	if err := t.read(ctx, d, o); err != nil {
 		return nil, err
@@ -141,10 +149,11 @@ func (t *encoderTrainer) build(ctx context.Context, workers int) error {
 		}
 		parameters = append(named("query/", t.query.net.Parameters()), named("passage/", parameters)...)
 	}
-	t.adam = newAdam(parameters, t.plan.Optimiser.WeightDecay)
 	o := t.plan.Optimiser
 	t.schedule = schedule{rate: o.LearningRate, warm: o.WarmUp, steps: o.Epochs * t.stepsPerEpoch()}
-	t.terms, t.priced = t.plan.Objective.query(t.schedule.steps), t.plan.Objective.passage(t.schedule.steps)
+	t.terms, t.priced = t.plan.Objective.Terms(t.schedule.steps)
+	t.learned = objective.Parameters(t.terms)
+	t.adam = newAdam(slices.Concat(parameters, t.learned), o.WeightDecay)
 	t.stage = newPairsStage(t, workers)
 	if t.start.Fresh && t.plan.Encoder.StartTerms > 0 {
 		return t.lighten(ctx)
@@ -309,6 +318,9 @@ func (t *encoderTrainer) validate(ctx context.Context) (Epoch, error) {
 	}
 	var all pairsSums
 	all.add(t.stage, t.stage.losses(t.terms, t.priced, fullWeight))
+	for _, p := range t.learned {
+		clear(p.Grad) // of a look nothing is learned
+	}
 	e := all.mean(nil, t.epoch)
 	e.RR, e.Recall = t.stage.ranks(&t.watch)
 	m, err := t.watch.measured(e.Loss)

@@ -126,7 +126,7 @@ func newPairs(ctx context.Context, d PairsData, plan EncoderPlan, reader *input.
 	if err := p.read(ctx, progress); err != nil {
 		return nil, err
 	}
-	if plan.Objective.teaches() {
+	if plan.Objective.Teaches() {
 		p.score()
 	}
 	p.hold()
@@ -181,7 +181,7 @@ func (p *pairing) addPositives(q *pairedQuery, topic string, hits []trec.Hit) bo
 	for _, h := range hits {
 		scores[h.Passage] = h.Score
 	}
-	onlyTaught := p.plan.Objective.InfoNCE == 0
+	onlyTaught := !p.plan.Objective.Contrasts()
 	for _, passage := range slices.Sorted(maps.Keys(relevant)) {
 		score, scored := scores[passage]
 		if scored || !onlyTaught {
@@ -189,7 +189,7 @@ func (p *pairing) addPositives(q *pairedQuery, topic string, hits []trec.Hit) bo
 		}
 	}
 	slices.SortFunc(q.positives, func(a, b graded) int { return cmp.Compare(a.passage, b.passage) })
-	if p.plan.Objective.teaches() && !slices.ContainsFunc(q.positives, func(g graded) bool { return g.scored }) {
+	if p.plan.Objective.Teaches() && !slices.ContainsFunc(q.positives, func(g graded) bool { return g.scored }) {
 		p.all.counts.Unscored++
 	}
 	return len(q.positives) > 0
@@ -387,7 +387,7 @@ func (p *pairing) enough() error {
 		return fmt.Errorf("nothing can be told apart: there is only one query to train on, and %s", left)
 	case c.Validation == 0 && p.plan.Validation.Share > 0:
 		return fmt.Errorf("nothing can be held out for validation: only one conversation can be trained on; add conversations, or set validation.share to 0 in the plan to keep the last epoch")
-	case p.plan.Objective.teaches() && p.data.Run == nil:
+	case p.plan.Objective.Teaches() && p.data.Run == nil:
 		return fmt.Errorf("objective.margin_mse and objective.kld need a teacher's scores: give the run of a system that searched for these turns")
 	}
 	return nil

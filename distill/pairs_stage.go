@@ -187,7 +187,7 @@ func (s *pairsStage) arrange() {
 func (s *pairsStage) candidates(places []int32, i int, turn *objective.Turn) []int32 {
 	slot := &s.slots[i]
 	turn.Teacher = turn.Teacher[:0]
-	taught := s.t.plan.Objective.teaches() && slot.positive.scored
+	taught := s.t.plan.Objective.Teaches() && slot.positive.scored
 	add := func(p int32) {
 		g, scored := slot.score(s.from[p])
 		if s.own[p] == i+1 || taught && !scored || slot.isRelevant(s.from[p]) && len(places) > 0 {
@@ -237,7 +237,7 @@ func (s *pairsStage) losses(queries, passages []objective.Weighted, step int) []
 	}{{queries, &s.queries}, {passages, &s.passages}} {
 		for _, term := range part.terms {
 			w := term.At(step)
-			s.loss = append(s.loss, Loss{Term: term.Name(), Weight: w, Value: term.Add(part.batch, w)})
+			s.loss = append(s.loss, Loss{Term: term.Name(), Weight: w, Value: term.Add(part.batch, w), Temperature: term.Learned()})
 		}
 	}
 	return s.loss

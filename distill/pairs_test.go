@@ -40,7 +40,7 @@ func TestNoRelevantPassageIsANegative(t *testing.T) {
 		}
 	}
 	p := smallEncoderPlan()
-	p.Pairs.Negatives, p.Pairs.Pseudo.Each, p.Objective.KLD, p.Objective.TeacherScale = 3, 1, 1, 2
+	p.Pairs.Negatives, p.Pairs.Pseudo.Each, p.Objective.KLD, p.Objective.TeacherScale = 3, 1, divergence(1), 2
 	tr := w.trainer(t, p)
 	ids := make([]string, len(tr.pairs.passages)) // by number
 	for _, passage := range w.passages {
@@ -143,11 +143,11 @@ func TestPairsCounts(t *testing.T) {
 		t.Errorf("infonce: %+v", got)
 	}
 	base.Unscored = 1
-	if got := counts(func(p *EncoderPlan) { p.Objective.MarginMSE = 1 }); got != base {
+	if got := counts(func(p *EncoderPlan) { p.Objective.MarginMSE.Weight = 1 }); got != base {
 		t.Errorf("infonce and margin_mse: %+v", got)
 	}
 	base.Training, base.Conversations = 2, 2
-	if got := counts(func(p *EncoderPlan) { p.Objective.MarginMSE, p.Objective.InfoNCE = 1, 0 }); got != base {
+	if got := counts(func(p *EncoderPlan) { p.Objective.MarginMSE.Weight, p.Objective.InfoNCE.Weight = 1, 0 }); got != base {
 		t.Errorf("margin_mse: %+v", got)
 	}
 	best := PairsCounts{Turns: 5, NoQuery: 1, NoNegatives: 3, Training: 4, Conversations: 4, Passages: 144}
@@ -169,10 +169,10 @@ func TestDataThatCannotTrain(t *testing.T) {
 		"there is no passage to train on":               func(d *PairsData, _ *EncoderPlan) { d.Passages, d.Qrels = newPairsNone, nil },
 		"no collection has it":                          func(d *PairsData, _ *EncoderPlan) { d.Passages = newPairsNone },
 		"objective.margin_mse and objective.kld need a teacher's scores": func(d *PairsData, p *EncoderPlan) {
-			d.Run, p.Objective.KLD = nil, 1
+			d.Run, p.Objective.KLD = nil, divergence(1)
 		},
 		"the run has no score for any relevant passage of the other 160": func(d *PairsData, p *EncoderPlan) {
-			p.Objective.KLD, p.Objective.InfoNCE = 1, 0
+			p.Objective.KLD, p.Objective.InfoNCE.Weight = divergence(1), 0
 			d.Run = trec.Run{"x": nil}
 		},
 		"nothing can be held out": func(d *PairsData, _ *EncoderPlan) { d.Conversations = d.Conversations[:1] },

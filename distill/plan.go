@@ -192,8 +192,6 @@ func within(n, low, high int) bool { return low <= n && n <= high }
 
 func finite(x float64) bool { return !math.IsInf(x, 0) && !math.IsNaN(x) }
 
-func weight(x float64) bool { return x >= 0 && x <= objective.Highest }
-
 // tokens tells whether a plan, where every value is named, may have n as the
 // length of a text.
 func tokens(n int) bool { return n > 0 || n == -1 }

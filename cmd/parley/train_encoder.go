@@ -121,6 +121,7 @@ func (o *encoderTraining) plan(given func(flag string) bool) (distill.EncoderPla
 	if given("epochs") {
 		plan.Optimiser.Epochs = o.epochs
 	}
+	plan = plan.Resolved()
 	if err := plan.Validate(); err != nil {
 		return plan, usageError{err}
 	}
