@@ -57,11 +57,7 @@ func spladeTrainer(t testing.TB, p Plan, o Options) *trainer {
 		t.Fatal(err)
 	}
 	net := tinySplade(w.bm25.Vocabulary().Len(), float32(p.Optimiser.Dropout))
-	data := w.data()
-	if p.Candidates.Gold {
-		data = w.judged()
-	}
-	tr, err := newTrainerFrom(context.Background(), data, p, o, &origin{net: net, sequencer: sequencer})
+	tr, err := newTrainerFrom(context.Background(), w.taught(), p, o, &origin{net: net, sequencer: sequencer})
 	if err != nil {
 		t.Fatal(err)
 	}
