@@ -18,15 +18,13 @@ type state struct {
 	Steps     int
 	History   []Epoch
 	Running   sums
-	BestLoss  float64
+	Best      []float64 // its standing
 	BestEpoch int
 }
 
 func (t *trainer) place() any {
 	s := state{Epoch: t.epoch, At: t.at, Steps: t.adam.steps, History: t.history, Running: t.running}
-	if t.best.epoch > 0 {
-		s.BestLoss, s.BestEpoch = t.best.loss, t.best.epoch
-	}
+	s.Best, s.BestEpoch = t.best.standing, t.best.epoch
 	return s
 }
 
@@ -37,7 +35,7 @@ func (t *trainer) goTo(text []byte) (ok bool) {
 	}
 	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
 	if s.BestEpoch > 0 {
-		t.best.loss, t.best.epoch = s.BestLoss, s.BestEpoch
+		t.best.standing, t.best.epoch = s.Best, s.BestEpoch
 		t.best.room(t.adam.parameters)
 	}
 	return true

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -261,7 +260,7 @@ func (t *encoderTrainer) runEpoch(ctx context.Context, progress func(Progress), 
 		}
 		summary.Validation = &validation
 		if t.competes(summary) {
-			t.best.look(validation.Measured.cost(), t.epoch+1, t.adam.parameters)
+			t.best.look(validation.standing(), t.epoch+1, t.adam.parameters)
 		}
 	}
 	t.history = append(t.history, summary)
@@ -369,15 +368,13 @@ type encoderState struct {
 	Steps     int
 	History   []Epoch
 	Running   pairsSums
-	BestLoss  float64
+	Best      []float64 // its standing
 	BestEpoch int
 }
 
 func (t *encoderTrainer) place() any {
 	s := encoderState{Epoch: t.epoch, At: t.at, Steps: t.adam.steps, History: t.history, Running: t.running}
-	if t.best.epoch > 0 {
-		s.BestLoss, s.BestEpoch = t.best.loss, t.best.epoch
-	}
+	s.Best, s.BestEpoch = t.best.standing, t.best.epoch
 	return s
 }
 
@@ -388,7 +385,7 @@ func (t *encoderTrainer) goTo(text []byte) (ok bool) {
 	}
 	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
 	if s.BestEpoch > 0 {
-		t.best.loss, t.best.epoch = s.BestLoss, s.BestEpoch
+		t.best.standing, t.best.epoch = s.Best, s.BestEpoch
 		t.best.room(t.adam.parameters)
 	}
 	return true
@@ -397,7 +394,7 @@ func (t *encoderTrainer) goTo(text []byte) (ok bool) {
 // within tells whether s is a state that a training can be in.
 func (s encoderState) within(epochs, steps int) bool {
 	return within(s.Epoch, 0, epochs) && within(s.At, 0, steps) && s.Steps == s.Epoch*steps+s.At &&
-		len(s.History) == s.Epoch && within(s.BestEpoch, 0, s.Epoch) && !math.IsNaN(s.BestLoss)
+		len(s.History) == s.Epoch && within(s.BestEpoch, 0, s.Epoch)
 }
 
 func (t *encoderTrainer) arrays() []array { return arrays(t.adam, &t.best) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"time"
 
 	"parley/internal/durable"
@@ -222,20 +223,22 @@ func (k *keeper) remove() error {
 	return nil
 }
 
-// best is the best student so far, by a loss on the held-out turns.
+// best is the best student so far, by what was found on the held-out turns.
 type best struct {
-	loss   float64
-	epoch  int         // from 1; 0 for none
-	values [][]float32 // of each parameter
+	// standing are numbers of which the first that differs tells who is better:
+	// lower is better.
+	standing []float64
+	epoch    int         // from 1; 0 for none
+	values   [][]float32 // of each parameter
 }
 
-// look keeps the values of parameters if loss, that of an epoch, is the lowest
-// so far.
-func (b *best) look(loss float64, epoch int, parameters []*f32.Parameter) {
-	if b.epoch > 0 && !(loss < b.loss) || !finite(loss) {
+// look keeps the values of parameters if standing, that of an epoch, is better
+// than any so far.
+func (b *best) look(standing []float64, epoch int, parameters []*f32.Parameter) {
+	if b.epoch > 0 && slices.Compare(standing, b.standing) >= 0 || slices.ContainsFunc(standing, func(x float64) bool { return !finite(x) }) {
 		return
 	}
-	b.loss, b.epoch = loss, epoch
+	b.standing, b.epoch = standing, epoch
 	b.room(parameters)
 	for i, p := range parameters {
 		copy(b.values[i], p.Value)

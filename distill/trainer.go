@@ -233,7 +233,7 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 		}
 		summary.Validation = &validation
 		if t.competes(summary) {
-			t.best.look(validation.Measured.cost(), t.epoch+1, t.adam.parameters)
+			t.best.look(validation.standing(), t.epoch+1, t.adam.parameters)
 		}
 	}
 	t.history = append(t.history, summary)

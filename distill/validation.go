@@ -50,6 +50,10 @@ func (m *Measured) cost() float64 {
 	return -m.Value
 }
 
+// standing returns what a look says of a student: what it measured and, where that
+// is equal, as on few turns it often is, the loss. The lower, the better.
+func (e *Epoch) standing() []float64 { return []float64{e.Measured.cost(), e.Loss} }
+
 // LowerIsBetter tells whether a lower value of a measure of ValidationPlan is
 // the better one.
 func LowerIsBetter(measure string) bool { return measure == MeasureLoss }

@@ -12,6 +12,7 @@ import (
 
 	"parley/dialog"
 	"parley/encoder"
+	"parley/internal/f32"
 	"parley/sparse"
 )
 
@@ -181,6 +182,23 @@ func TestEarlyStopping(t *testing.T) {
 	}
 	if !reflect.DeepEqual(r.History, whole.History[:len(r.History)]) {
 		t.Error("patience changed the epochs before it ended")
+	}
+}
+
+// TestBestOfEqualMeasures keeps the lower loss where measures are equal, and what
+// is no number never.
+func TestBestOfEqualMeasures(t *testing.T) {
+	var b best
+	p := []*f32.Parameter{f32.NewParameter("x", 1)}
+	for i, look := range []struct {
+		value, loss float64
+		want        int // the epoch that is best then
+	}{{math.NaN(), 1, 0}, {.5, 3, 2}, {.5, 3, 2}, {.5, 2, 4}, {.4, 1, 4}, {.5, math.NaN(), 4}, {.6, 9, 7}, {.6, math.Inf(-1), 7}} {
+		p[0].Value[0] = float32(i + 1)
+		e := Epoch{Loss: look.loss, Measured: &Measured{Measure: "R@100", Value: look.value}}
+		if b.look(e.standing(), i+1, p); b.epoch != look.want || look.want > 0 && b.values[0][0] != float32(look.want) {
+			t.Errorf("after look %d epoch %d is kept, want %d", i+1, b.epoch, look.want)
+		}
 	}
 }
 
