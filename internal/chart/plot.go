@@ -1,7 +1,9 @@
 package chart
 
 import (
+	"cmp"
 	"math"
+	"slices"
 )
 
 // Sizes of a drawing, in pixels. At this width its text can be read on a phone,
@@ -131,7 +133,7 @@ func (p *plot) axes() {
 		p.apart()
 	}
 	below := p.bottom + 34
-	p.text("middle name", (p.left+p.right)/2, below, shorten(p.X.Label, p.right-p.left))
+	p.text("middle name", (p.left+p.right)/2, below, shorten(p.X.Label+logarithmic(p.X), p.right-p.left))
 	p.text("small", p.left, p.top-7, shorten(p.Y.Label+p.start(), (p.right-p.left)*1.1))
 }
 
@@ -145,25 +147,39 @@ func (p *plot) apart() {
 
 // start says where the axis of Y begins, if a reader would think at 0.
 func (p *plot) start() string {
-	switch {
-	case p.y.log:
-		return " (logarithmic)"
-	case p.y.lo > 0:
+	if !p.y.log && p.y.lo > 0 {
 		return " (axis does not begin at 0)"
+	}
+	return logarithmic(p.Y)
+}
+
+func logarithmic(a Axis) string {
+	if a.Log {
+		return " (logarithmic)"
 	}
 	return ""
 }
 
+// references draws the lines, their names above them at the left, each where it
+// leaves those above it room.
 func (p *plot) references() {
-	for _, r := range p.References {
-		if !p.y.shows(r.Y) {
-			continue
-		}
+	lines := slices.DeleteFunc(slices.Clone(p.References), func(r Reference) bool { return !p.y.shows(r.Y) })
+	slices.SortStableFunc(lines, func(a, b Reference) int { return cmp.Compare(b.Y, a.Y) })
+	free := p.top - nameRoom
+	for _, r := range lines {
 		y := p.y.at(r.Y)
 		p.line("reference", p.left, y, p.right, y)
-		p.text("end small halo", p.right-2, y-4, r.Label)
+		at := max(y-4, free+nameRoom)
+		if at > y-4 && at < y+nameRoom-1 {
+			at = y + nameRoom - 1 // wholly below the line
+		}
+		p.text("small halo", p.left+4, at, shorten(r.Label, p.right-p.left))
+		free = at
 	}
 }
+
+// nameRoom is the height of a small line of text.
+const nameRoom = 12
 
 // shown returns the points of a series that have a place.
 func (p *plot) shown(s Series) (points []Point, places []place) {

@@ -12,7 +12,7 @@ func (t *Table) writeHTML(w io.Writer) error {
 	var b bytes.Buffer
 	b.WriteString("<div class=\"table\"><div class=\"scroll\" tabindex=\"0\"><table>\n")
 	if t.title != "" {
-		b.WriteString("<caption>" + html.EscapeString(t.title) + "</caption>\n")
+		b.WriteString("<caption><span>" + html.EscapeString(t.title) + "</span></caption>\n")
 	}
 	b.WriteString("<thead><tr>")
 	for j, name := range t.header {

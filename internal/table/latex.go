@@ -70,5 +70,5 @@ var latexEscaper = strings.NewReplacer(
 	`\`, `\textbackslash{}`, "{", `\{`, "}", `\}`, "$", `\$`, "&", `\&`, "#", `\#`, "_", `\_`, "%", `\%`,
 	"~", `\textasciitilde{}`, "^", `\textasciicircum{}`, `"`, `\textquotedbl{}`, "<", `\textless{}`, ">", `\textgreater{}`, "|", `\textbar{}`,
 	"▲", `$\blacktriangle$`, "▼", `$\blacktriangledown$`, "±", `$\pm$`, "×", `$\times$`, "·", `$\cdot$`, "≤", `$\leq$`, "≥", `$\geq$`, "−", `$-$`,
-	"λ", `$\lambda$`, "τ", `$\tau$`, "Σ", `$\Sigma$`, "→", `$\rightarrow$`, "–", "--", "—", "---", "…", `\ldots{}`,
+	"λ", `$\lambda$`, "τ", `$\tau$`, "Σ", `$\Sigma$`, "→", `$\rightarrow$`, "–", "--", "—", "---", "…", `\ldots{}`, "\uFFFD", "?",
 )
