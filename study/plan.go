@@ -162,6 +162,9 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 	return p, nil
 }
 
+// Text returns the plan's file as it was read; "" for a plan that was not.
+func (p *Plan) Text() string { return string(p.source.data) }
+
 // bodies counts the documents of a file that are not empty.
 func bodies(file *ast.File) int {
 	n := 0

@@ -56,6 +56,13 @@ type Test struct {
 	df     []int
 }
 
+// NewTest returns a test without turns over so many passages, from the tokens of
+// the vocabulary and the numbers of passages that each is in: results that were
+// not read from a folder are made of it.
+func NewTest(p TestPlan, passages int, tokens []string, df []int) *Test {
+	return &Test{Plan: p, Passages: passages, tokens: tokens, df: df}
+}
+
 // Token returns the token of a term.
 func (t *Test) Token(term uint32) string { return t.tokens[term] }
 

@@ -48,11 +48,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root, started := newRootCommand(streams{in: stdin, out: stdout, err: stderr})
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	return report(ctx, cmd, err, *started, stderr)
+	return conclude(ctx, cmd, err, *started, stderr)
 }
 
-// report tells the user why cmd failed, if it did, and returns the exit code.
-func report(ctx context.Context, cmd *cobra.Command, err error, started bool, stderr io.Writer) int {
+// conclude tells the user why cmd failed, if it did, and returns the exit code.
+func conclude(ctx context.Context, cmd *cobra.Command, err error, started bool, stderr io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
@@ -101,7 +101,7 @@ all, so a run that failed leaves the earlier ones as they were.`,
 	group(root, "Data", newCollectionCommand(io), newVocabCommand(io), newTokenizeCommand(io), newModelCommand(io))
 	group(root, "Search", newEncodeCommand(io), newIndexCommand(io), newSearchCommand(io), newExplainCommand(io))
 	group(root, "Train", newTrainCommand(io))
-	group(root, "Measure", newEvalCommand(io), newStudyCommand(io))
+	group(root, "Measure", newEvalCommand(io), newStudyCommand(io), newReportCommand(io))
 	root.AddCommand(newVersionCommand(io))
 	root.SetHelpCommand(newHelpCommand())
 	started := new(bool)

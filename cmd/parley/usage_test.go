@@ -211,7 +211,7 @@ func TestInterrupt(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	var stderr bytes.Buffer
-	if code := report(ctx, &cobra.Command{Use: "parley"}, context.Canceled, true, &stderr); code != exitError {
+	if code := conclude(ctx, &cobra.Command{Use: "parley"}, context.Canceled, true, &stderr); code != exitError {
 		t.Errorf("exit code %d, want %d", code, exitError)
 	}
 	if got := stderr.String(); got != "parley: interrupted\n" {
