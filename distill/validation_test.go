@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -378,5 +379,41 @@ func TestMeasuredOnTeacher(t *testing.T) {
 	w.found[0], w.found[1] = []uint32{9, 4, 2}, []uint32{1, 4, 3}
 	if m, err := w.measured(0); err != nil || math.Abs(m.Value-(1+1./3)/2) > 1e-12 || m.Turns != 2 {
 		t.Errorf("measured %+v, %v", m, err)
+	}
+}
+
+// TestMeasuredInParts says that it does not matter in how many parts the held-out
+// turns go through the student.
+func TestMeasuredInParts(t *testing.T) {
+	w := newWorld(t)
+	var want *Measured
+	for _, bound := range []int{0, 20, 70} {
+		for _, batch := range []int{5, 16, 100} {
+			p := smallPlan(StudentMLP)
+			p.Optimiser.MicroBatch, p.Optimiser.Batch, p.Validation.Measure = bound, batch, "RR"
+			tr, err := newTrainer(context.Background(), w.judged(), p, Options{Workers: 2})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(3, 3))
+			for _, param := range tr.student.Parameters() {
+				for i := range param.Value {
+					param.Value[i] += float32(rng.NormFloat64())
+				}
+			}
+			e, err := tr.look(context.Background(), true)
+			tr.close()
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case want == nil:
+				want = e.Measured
+			case *e.Measured != *want:
+				t.Errorf("batches of %d in parts of %d tokens: measured %+v, want %+v", batch, bound, e.Measured, want)
+			}
+		}
+	}
+	if want.Value < .01 || want.Value > .9 {
+		t.Errorf("RR is %v: the test is too weak", want.Value)
 	}
 }
