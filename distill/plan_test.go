@@ -2,8 +2,10 @@ package distill
 
 import (
 	"bytes"
+	"context"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +37,7 @@ func TestReadPlan(t *testing.T) {
 		{"validation: {measure: RR}\n", ""},
 		{"validation: .05\n", "[1:13]"},
 		{"validation: {measure: R}\n", "validation.measure: it must be loss, overlap@10 or a measure"},
-		{"objective:\n  kld: {temperature: 0}\n", "objective.kld.temperature must be from 1e-6"},
+		{"objective:\n  kld: {temperature: 0}\n", "objective.kld.temperature must be above 0; leave it out for the default"},
 		{"objective:\n  l1: {weight: .nan}\n", "objective.l1.weight must be from 0"},
 		{"objective:\n  l1: {weight: 1e7}\n", "objective.l1.weight must be from 0"},
 		{"objective:\n  l1: {to: .5}\n", "objective.l1 has no weight, so that it would do nothing"},
@@ -46,14 +48,14 @@ func TestReadPlan(t *testing.T) {
 		{"objective: {kld: {weight: 0}, vector_mse: {weight: 1}}\n", ""},
 		{"candidates: {gold: true}\nobjective: {infonce: {weight: .1, temperature: .08}}\n", ""},
 		{"objective: {infonce: {weight: .1, temperature: .08}}\n", "objective.infonce must have candidates.gold true"},
-		{"objective: {infonce: {weight: .1}}\n", "objective.infonce.temperature must be from"},
+		{"objective: {infonce: {weight: .1, temperature: -1}}\n", "objective.infonce.temperature must be from 1e-6"},
+		{"objective: {infonce: {weight: .1, temperature: 0.0}}\n", "objective.infonce.temperature must be above 0"},
 		{"objective: {cross_entropy: {weight: 1, temperature: 1, negatives: all}}\n", "objective.cross_entropy.negatives must be turn, batch or both"},
 		{"candidates: {gold: true}\nobjective: {infonce: {weight: 1, temperature: 1}}\noptimiser: {batch: 1}\n", "optimiser.batch must be at least 2 for negatives of the batch"},
 		{"candidates: {gold: true}\nobjective: {infonce: {weight: 1, temperature: 1, negatives: turn}}\noptimiser: {batch: 1}\n", ""},
 		{"candidates: {gold: true}\nobjective: {hinge: {weight: 1, margin: 1}}\noptimiser: {batch: 5000}\n", "at most 100 million"},
-		{"objective: {hinge: {weight: 1}}\n", "objective.hinge.margin must be above 0"},
+		{"objective: {hinge: {weight: 1, margin: 0}}\n", "objective.hinge.margin must be above 0"},
 		{"objective: {kld: {direction: back}}\n", "objective.kld.direction must be forward or reverse"},
-		{"objective: {kld: {alpha: {gamma: 2}}}\n", "objective.kld.alpha.positive or alpha.negative must be above 0"},
 		{"objective: {kld: {alpha: {positive: 1, negative: 1, gamma: .5}}}\n", "alpha.gamma must be 0, or from 1"},
 		{"objective: {kld: {alpha: {positive: -1}}}\n", "alpha.positive and alpha.negative must be from 0"},
 		{"objective: {kld: {alpha: {positive: 1, by: me}}}\n", "alpha.by must be teacher or student"},
@@ -176,4 +178,41 @@ func FuzzReadPlan(f *testing.F) {
 			t.Errorf("%+v was read back as %+v, %v", plan, back, err)
 		}
 	})
+}
+
+// TestAWeightIsEnough says that every section of the objective works where its
+// weight is all that a plan file names, and which defaults it then has.
+func TestAWeightIsEnough(t *testing.T) {
+	read := func(section string) Plan {
+		t.Helper()
+		text := "candidates: {gold: true}\nobjective: {vector_mse: {weight: .1}, " + section + "}\n"
+		p, err := ReadPlan(strings.NewReader(text), "p", smallPlan(StudentFeatures))
+		if err != nil {
+			t.Fatalf("%s: %v", section, err)
+		}
+		return p
+	}
+	d := newWorld(t).judged()
+	for _, name := range objective.Sections() {
+		if name == "vector_mse" {
+			continue
+		}
+		p := read(name + ": {weight: .01}")
+		p.Optimiser.Epochs = 1
+		r, err := Train(context.Background(), d, p, Options{Workers: 2})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !slices.ContainsFunc(r.History[0].Validation.Terms, func(l Loss) bool { return l.Term == name && l.Value != 0 }) {
+			t.Errorf("%s did nothing: %+v", name, r.History[0].Validation.Terms)
+		}
+	}
+	o := read("infonce: {weight: 1}, hinge: {weight: 1}, kld: {weight: 1, temperature: 3, alpha: {gamma: 2}}").Objective
+	if o.InfoNCE.Temperature != 3 || o.Hinge.Margin != 1 || o.KLD.Alpha != (objective.AlphaPlan{Positive: 1, Negative: 1, Gamma: 2, By: "teacher"}) {
+		t.Errorf("the defaults are %+v", o)
+	}
+	if o := read("kld: {weight: 0}, cross_entropy: {weight: 1}").Objective; o.CrossEntropy.Temperature != 1 {
+		t.Errorf("without a divergence the temperature is %v", o.CrossEntropy.Temperature)
+	}
 }

@@ -32,13 +32,13 @@ type Plan struct {
 // KLDPlan is the section of [KLD].
 type KLDPlan struct {
 	Schedule    `yaml:",inline"`
-	Temperature float64   `yaml:"temperature" json:"temperature"`
-	Direction   string    `yaml:"direction" json:"direction"` // forward or reverse
+	Temperature float64   `yaml:"temperature" json:"temperature"` // 0 means 1
+	Direction   string    `yaml:"direction" json:"direction"`     // forward or reverse
 	Alpha       AlphaPlan `yaml:"alpha,omitempty" json:"alpha,omitzero"`
 }
 
-// AlphaPlan weighs candidates as [Balanced] does; without a weight in it all
-// count alike.
+// AlphaPlan weighs candidates as [Balanced] does; with nothing in it all count
+// alike. Positive and Negative that are both 0 mean 1.
 type AlphaPlan struct {
 	Positive float64 `yaml:"positive" json:"positive"`
 	Negative float64 `yaml:"negative" json:"negative"`
@@ -56,7 +56,9 @@ const (
 
 // ContrastPlan is the section of [InfoNCE] and of [CrossEntropy].
 type ContrastPlan struct {
-	Schedule    `yaml:",inline"`
+	Schedule `yaml:",inline"`
+	// Temperature is that of the divergence where it is not named: both go with the
+	// scale of the scores. Without a divergence it is 1.
 	Temperature float64 `yaml:"temperature" json:"temperature"`
 	Learned     bool    `yaml:"learned" json:"learned"`     // the temperature is what learning starts from
 	Negatives   string  `yaml:"negatives" json:"negatives"` // turn, batch or both
@@ -65,7 +67,7 @@ type ContrastPlan struct {
 // HingePlan is the section of [Hinge].
 type HingePlan struct {
 	Schedule  `yaml:",inline"`
-	Margin    float64 `yaml:"margin" json:"margin"`
+	Margin    float64 `yaml:"margin" json:"margin"`       // 0 means 1
 	Negatives string  `yaml:"negatives" json:"negatives"` // turn, batch or both
 }
 
@@ -103,6 +105,8 @@ func Sections() []string { return new(Plan).sections().names() }
 // Resolved returns the plan with every setting named of the terms that are on,
 // and nothing of those that are off.
 func (p Plan) Resolved() Plan {
+	p.InfoNCE.goBy(p.KLD)
+	p.CrossEntropy.goBy(p.KLD)
 	p.sections().resolve()
 	return p
 }

@@ -51,6 +51,8 @@ func (p PairsPlan) Teaches() bool { return p.MarginMSE.Weight > 0 || p.KLD.Weigh
 // Resolved returns the plan with every setting named of the terms that are on,
 // and nothing of those that are off.
 func (p PairsPlan) Resolved() PairsPlan {
+	p.InfoNCE.goBy(p.KLD)
+	p.CrossEntropy.goBy(p.KLD)
 	queries, passages := p.sections()
 	queries.resolve()
 	passages.resolve()

@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -100,8 +101,24 @@ func (all sections) checkNamed(content map[string]any) error {
 		case isNamed && !weighed && s.schedule().Weight == 0:
 			return fmt.Errorf("objective.%s has no weight, so that it would do nothing: name its weight", s.name)
 		}
+		for _, setting := range []string{"temperature", "margin", "scale"} {
+			if isZero(given[setting]) {
+				return fmt.Errorf("objective.%s.%s must be above 0; leave it out for the default", s.name, setting)
+			}
+		}
 	}
 	return nil
+}
+
+// isZero tells whether a setting of a plan file is 0, and not just absent.
+func isZero(setting any) bool {
+	switch x := setting.(type) {
+	case uint64:
+		return x == 0
+	case float64:
+		return x == 0
+	}
+	return false
 }
 
 // with returns the names of the sections that need something.
@@ -135,8 +152,9 @@ func (s *Schedule) checks() []check {
 	}
 }
 
+// temperature is of one that is named, or 0.
 func temperature(t float64) check {
-	return check{t >= 1/Highest && t <= Highest, "temperature must be from 1e-6 to 1e6: scores are divided by it"}
+	return check{t == 0 || t >= 1/Highest && t <= Highest, "temperature must be from 1e-6 to 1e6: scores are divided by it"}
 }
 
 func negatives(which string) check {
@@ -147,11 +165,13 @@ func (k *KLDPlan) clear() { *k = KLDPlan{} }
 
 func (k *KLDPlan) fill() {
 	k.Schedule = k.Schedule.resolved(atOnce)
-	if k.Direction == "" {
-		k.Direction = DirectionForward
-	}
-	if k.Alpha != (AlphaPlan{}) && k.Alpha.By == "" {
-		k.Alpha.By = ByTeacher
+	k.Temperature = cmp.Or(k.Temperature, 1)
+	k.Direction = cmp.Or(k.Direction, DirectionForward)
+	if a := &k.Alpha; *a != (AlphaPlan{}) {
+		a.By = cmp.Or(a.By, ByTeacher)
+		if a.Positive == 0 && a.Negative == 0 {
+			a.Positive, a.Negative = 1, 1
+		}
 	}
 }
 
@@ -167,7 +187,6 @@ func (k *KLDPlan) checks() []check {
 	return append(checks,
 		check{k.Direction != DirectionReverse, "alpha is for direction forward: it weighs what the teacher finds likely"},
 		check{a.Positive >= 0 && a.Positive <= Highest && a.Negative >= 0 && a.Negative <= Highest, "alpha.positive and alpha.negative must be from 0 to 1e6"},
-		check{a.Positive+a.Negative > 0, "alpha.positive or alpha.negative must be above 0: nothing would count"},
 		check{a.Gamma == 0 || a.Gamma >= 1 && a.Gamma <= 100, "alpha.gamma must be 0, or from 1 to 100"},
 		check{slices.Contains([]string{"", ByTeacher, ByStudent}, a.By), "alpha.by must be teacher or student"})
 }
@@ -186,9 +205,8 @@ func (c *ContrastPlan) clear() { *c = ContrastPlan{} }
 
 func (c *ContrastPlan) fill() {
 	c.Schedule = c.Schedule.resolved(atOnce)
-	if c.Negatives == "" {
-		c.Negatives = NegativesBoth
-	}
+	c.Negatives = cmp.Or(c.Negatives, NegativesBoth)
+	c.Temperature = cmp.Or(c.Temperature, 1)
 }
 
 func (c *ContrastPlan) checks() []check {
@@ -197,6 +215,14 @@ func (c *ContrastPlan) checks() []check {
 
 func (c *ContrastPlan) needs() Needs {
 	return Needs{Labels: true, Others: c.Negatives != NegativesTurn}
+}
+
+// goBy gives the section the temperature of the divergence, where it has none and
+// that is on.
+func (c *ContrastPlan) goBy(k KLDPlan) {
+	if c.Temperature == 0 && k.Weight > 0 {
+		c.Temperature = k.Temperature
+	}
 }
 
 // contrast returns the term of the section with the given name.
@@ -219,14 +245,13 @@ func (h *HingePlan) clear() { *h = HingePlan{} }
 
 func (h *HingePlan) fill() {
 	h.Schedule = h.Schedule.resolved(atOnce)
-	if h.Negatives == "" {
-		h.Negatives = NegativesBoth
-	}
+	h.Negatives = cmp.Or(h.Negatives, NegativesBoth)
+	h.Margin = cmp.Or(h.Margin, 1)
 }
 
 func (h *HingePlan) checks() []check {
 	return []check{
-		{h.Margin > 0 && h.Margin <= Highest, "margin must be above 0 and at most 1e6"},
+		{h.Margin >= 0 && h.Margin <= Highest, "margin must be above 0 and at most 1e6"},
 		negatives(h.Negatives),
 	}
 }
