@@ -108,7 +108,7 @@ func prepare(ctx context.Context, p *Plan, dir string, o Options) (_ *workbench,
 	if err := w.describe(ctx); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
-	if err := errors.Join(writeJSON(within(dir, dataFile), w.facts), durable.WriteFile(within(dir, PlanFile), p.source.data)); err != nil {
+	if err := errors.Join(durable.WriteFile(within(dir, PlanFile), p.source.data), writeJSON(within(dir, dataFile), w.facts)); err != nil {
 		return nil, errors.Join(err, w.close())
 	}
 	return w, nil

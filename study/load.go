@@ -52,19 +52,20 @@ func Load(dir string) (*Results, error) {
 
 // open reads the plan of a study's folder and what it remembers of the data.
 func open(dir string) (*Plan, *facts, error) {
-	data, err := os.ReadFile(within(dir, PlanFile))
+	f := &facts{}
+	err := readJSON(within(dir, dataFile), f)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s is no study, or none that was ever begun: it has no %s; run one with parley study run", dir, PlanFile)
+		return nil, nil, fmt.Errorf("%s is no study, or none that was ever begun: it has no %s; run one with parley study run", dir, dataFile)
 	}
+	if err != nil {
+		return nil, nil, err
+	}
+	data, err := os.ReadFile(within(dir, PlanFile))
 	if err != nil {
 		return nil, nil, err
 	}
 	p, err := ReadPlan(bytes.NewReader(data), within(dir, PlanFile))
 	if err != nil {
-		return nil, nil, err
-	}
-	f := &facts{}
-	if err := readJSON(within(dir, dataFile), f); err != nil {
 		return nil, nil, err
 	}
 	if f.Format != format {

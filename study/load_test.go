@@ -10,7 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -36,7 +35,7 @@ func TestMainTableFromTheFilesAlone(t *testing.T) {
 	for i, test := range r.Tests {
 		qrels := plainQrels(t, filepath.Join(dir, "tests", test.Plan.Name, "qrels.txt"))
 		df := plainTerms(t, filepath.Join(dir, "tests", test.Plan.Name, "terms.tsv.gz"))
-		for _, s := range allSystems(r) {
+		for _, s := range r.all() {
 			m := s.Measured[i]
 			if m == nil {
 				continue
@@ -65,14 +64,6 @@ func TestMainTableFromTheFilesAlone(t *testing.T) {
 	if numbers < 200 {
 		t.Errorf("only %d numbers were compared", numbers)
 	}
-}
-
-func allSystems(r *Results) []*System {
-	all := slices.Clone(r.Baselines)
-	for _, e := range r.Experiments {
-		all = append(all, e.Systems...)
-	}
-	return all
 }
 
 func plainLines(t *testing.T, path string) []string {

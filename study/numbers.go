@@ -92,20 +92,55 @@ func (l *loader) warn() {
 			add(t.Name, "%s", t.Failed)
 		}
 	}
-	systems := func(of string, all []*System) {
-		for _, s := range all {
-			for _, m := range s.Measured {
-				if m == nil {
-					continue
-				}
-				for _, w := range m.Evaluation.Warnings {
-					add(fmt.Sprintf("%s/%s on %s", of, s.Name, m.Test.Plan.Name), "%s", w)
-				}
+	for _, test := range r.Tests {
+		for _, o := range l.odd(test) {
+			add("test "+test.Plan.Name, "%s", o)
+		}
+	}
+}
+
+// oddity is a warning that several systems have about a test.
+type oddity struct {
+	measure.Warning        // of the system that it says most of
+	most            string // that system
+	systems         int
+}
+
+// String says it once for all.
+func (o oddity) String() string {
+	if o.systems == 1 {
+		return fmt.Sprintf("%s: %s", o.most, o.Warning)
+	}
+	return fmt.Sprintf("%s: %s; %d systems have this", o.most, o.Warning, o.systems)
+}
+
+// odd gathers what is odd about the runs of a test: each kind of oddity once, as
+// it is with the system that has most of it.
+func (l *loader) odd(test *Test) []oddity {
+	var all []oddity
+	see := func(name string, warnings []measure.Warning) {
+		seen := map[int]bool{} // several seeds are one system
+		for _, w := range warnings {
+			at := slices.IndexFunc(all, func(o oddity) bool { return o.Kind == w.Kind && o.Cutoff == w.Cutoff })
+			if at < 0 {
+				at = len(all)
+				all = append(all, oddity{w, name, 0})
+			}
+			if w.Count > all[at].Count {
+				all[at].Warning, all[at].most = w, name
+			}
+			if !seen[at] {
+				seen[at] = true
+				all[at].systems++
 			}
 		}
 	}
-	systems(KindBaseline, r.Baselines)
-	for _, e := range r.Experiments {
-		systems(e.Plan.Name, e.Systems)
+	for _, s := range l.results.all() {
+		for _, m := range s.Measured {
+			if m != nil && m.Test == test {
+				see(s.path(), m.Evaluation.Warnings)
+			}
+		}
 	}
+	return all
 }

@@ -152,6 +152,9 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 	default:
 		return nil, fmt.Errorf("the plan %s is not valid: a second document follows the first", name)
 	}
+	if alias := firstAlias(file); alias != nil {
+		return nil, p.source.errorAt(alias.GetToken().Position.Line, "it has the alias %s: write out what it stands for", alias)
+	}
 	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(p); err != nil {
 		return nil, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
 	}
@@ -174,6 +177,28 @@ func bodies(file *ast.File) int {
 		}
 	}
 	return n
+}
+
+// firstAlias returns the first alias in a file, nil for none. A few of them can
+// stand for more than fits into memory.
+func firstAlias(file *ast.File) ast.Node {
+	var f aliasFinder
+	for _, doc := range file.Docs {
+		if doc.Body != nil {
+			ast.Walk(&f, doc.Body)
+		}
+	}
+	return f.found
+}
+
+type aliasFinder struct{ found ast.Node }
+
+// Visit notes the first alias.
+func (f *aliasFinder) Visit(node ast.Node) ast.Visitor {
+	if node.Type() == ast.AliasType && f.found == nil {
+		f.found = node
+	}
+	return f
 }
 
 // fill fills in the defaults.

@@ -76,6 +76,9 @@ func (p *Plan) checkExperiment(i int) error {
 	if e.Compare != "" && !slices.Contains(points, e.Compare) {
 		return wrong("compare", "compare is %q, and no system has this name: they are %s", e.Compare, strings.Join(points, ", "))
 	}
+	if missing := e.withoutX(); missing != "" {
+		return wrong("points", "the point %q has no x, and others have: give it one, or name it in compare", missing)
+	}
 	for j, name := range e.Tests {
 		switch {
 		case !slices.ContainsFunc(p.Tests, func(t TestPlan) bool { return t.Name == name }):
@@ -105,6 +108,24 @@ func (p *Plan) checkSelect(i int) error {
 		return p.wrongExperiment(i, "select", "%w", err)
 	}
 	return nil
+}
+
+// withoutX returns a point that has no x where others have, but for the one that
+// they are compared with, which may be apart from them; "" where there is none.
+func (e ExperimentPlan) withoutX() string {
+	has, missing := false, ""
+	for i, point := range e.Points {
+		switch compared := point.Name == e.Compare || e.Compare == "" && i == 0; {
+		case point.X != nil:
+			has = true
+		case !compared && missing == "":
+			missing = point.Name
+		}
+	}
+	if !has {
+		return ""
+	}
+	return missing
 }
 
 // mostSystems bounds the systems of an experiment.

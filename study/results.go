@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"parley/distill"
 	"parley/measure"
@@ -28,19 +29,29 @@ type Results struct {
 // System returns the system of a name as a report's plan has it, EXPERIMENT/POINT
 // or baseline/MODE; nil where there is none.
 func (r *Results) System(name string) *System {
-	for _, s := range r.Baselines {
-		if baselineName(s.Name) == name {
+	for _, s := range r.all() {
+		if s.path() == name {
 			return s
 		}
 	}
-	for _, e := range r.Experiments {
-		for _, s := range e.Systems {
-			if e.Plan.Name+"/"+s.Name == name {
-				return s
-			}
-		}
-	}
 	return nil
+}
+
+// all returns all systems, baselines first.
+func (r *Results) all() []*System {
+	all := slices.Clone(r.Baselines)
+	for _, e := range r.Experiments {
+		all = append(all, e.Systems...)
+	}
+	return all
+}
+
+// path is the name of a system among all.
+func (s *System) path() string {
+	if s.Baseline != "" {
+		return baselineName(s.Baseline)
+	}
+	return s.Experiment + "/" + s.Name
 }
 
 // Test is a test with what it asks.

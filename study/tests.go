@@ -2,7 +2,6 @@ package study
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+
+	"github.com/klauspost/compress/gzip"
 
 	"parley/dialog"
 	"parley/internal/durable"

@@ -1,7 +1,6 @@
 package study
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 
 	"parley/distill"
 	"parley/encoder"

@@ -112,6 +112,7 @@ func (o *studying) run(ctx context.Context, io streams, path string) error {
 	if err != nil {
 		return err
 	}
+	p.Note("")
 	p.Done()
 	tellStudy(io, summary)
 	return nil

@@ -92,4 +92,3 @@ func (l *List) Skip(q *Question, ix *index.Index) func(passage int) bool {
 	}
 	return func(passage int) bool { return repeats[passage] }
 }
-
