@@ -20,11 +20,13 @@ type state struct {
 	Running   sums
 	Best      []float64 // its standing
 	BestEpoch int
+	Steering  *steering
 }
 
 func (t *trainer) place() any {
 	s := state{Epoch: t.epoch, At: t.at, Steps: t.adam.steps, History: t.history, Running: t.running}
 	s.Best, s.BestEpoch = t.best.standing, t.best.epoch
+	s.Steering = t.steering
 	return s
 }
 
@@ -32,6 +34,9 @@ func (t *trainer) goTo(text []byte) (ok bool) {
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil || !s.within(t) {
 		return false
+	}
+	if t.steering != nil {
+		t.steering.take(s.Steering)
 	}
 	t.epoch, t.at, t.adam.steps, t.history, t.running = s.Epoch, s.At, s.Steps, s.History, s.Running
 	if s.BestEpoch > 0 {
@@ -52,6 +57,9 @@ func (t *trainer) arrays() []array {
 // within tells whether s is a state that the training can be in.
 func (s state) within(t *trainer) bool {
 	epochs, steps := t.plan.Optimiser.Epochs, t.stepsPerEpoch()
+	if (s.Steering != nil) != (t.steering != nil) || s.Steering != nil && !s.Steering.possible(s.Steps) {
+		return false
+	}
 	return within(s.Epoch, 0, epochs) && within(s.At, 0, steps) && s.Steps == s.Epoch*steps+s.At &&
 		len(s.History) == s.Epoch && within(s.BestEpoch, 0, s.Epoch)
 }
@@ -59,7 +67,7 @@ func (s state) within(t *trainer) bool {
 // key identifies a training: its plan, and what it is trained on.
 func (t *trainer) key(ctx context.Context) (string, error) {
 	h := hasher{Hash: sha256.New()}
-	fmt.Fprintln(h, "parley training 5", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
+	fmt.Fprintln(h, "parley training 6", t.reader.Tokenizer().Vocabulary().Fingerprint(), t.passages.N())
 	_ = t.plan.Write(h) // a hash takes every write
 	for _, examples := range [][]example{t.training, t.held} {
 		h.numbers(uint32(len(examples)))
@@ -91,7 +99,7 @@ type hasher struct {
 }
 
 func (h *hasher) example(ex *example) {
-	h.numbers(uint32(ex.seed))
+	h.numbers(uint32(ex.seed), answered(ex))
 	h.numbers(ex.context.IDs...)
 	for i, role := range ex.context.Roles {
 		h.numbers(uint32(role)<<8 | uint32(ex.context.Distances[i]))
@@ -101,6 +109,14 @@ func (h *hasher) example(ex *example) {
 	h.numbers(ex.rankings.Teacher...)
 	h.numbers(ex.rankings.History...)
 	h.numbers(ex.rankings.Student...)
+}
+
+// answered is 1 where there are answers in the turn's conversation.
+func answered(ex *example) uint32 {
+	if ex.answered {
+		return 1
+	}
+	return 0
 }
 
 func (h *hasher) vector(v sparse.Vector) {

@@ -41,6 +41,7 @@ type example struct {
 	teacher  sparse.Vector // the teacher's query
 	rankings sample.Rankings
 	relevant []uint32 // the passages judged relevant, ascending
+	answered bool     // there are answers in the conversation
 	seed     uint64   // tells the turn's random numbers from those of other turns
 }
 
@@ -167,6 +168,7 @@ func (t *trainer) example(d Data, teacher Teacher, c dialog.Conversation, i int)
 		return nil, noTeacher
 	}
 	ex = &example{context: t.read(c.History(i)), number: i + 1}
+	ex.answered = slices.ContainsFunc(c.Turns, func(turn dialog.Turn) bool { return turn.Answer != "" })
 	terms := t.reader.AppendContent(nil, ex.context)
 	slices.Sort(terms)
 	terms = slices.Compact(terms)

@@ -1,6 +1,10 @@
 package distill
 
-import "parley/distill/objective"
+import (
+	"math"
+
+	"parley/distill/objective"
+)
 
 // Loss is the value of one term of the objective: the mean over turns. While
 // weights rise, Weight is that of the last step.
@@ -25,10 +29,34 @@ type Epoch struct {
 	PassageL0 float64 `json:"passage_l0,omitempty"`
 	RR        float64 `json:"rr,omitempty"`
 	Recall    float64 `json:"recall_10,omitempty"`
+	// Scales are those of the scores, with which weights of regularisers go.
+	Scales *Scales `json:"scales,omitempty"`
+	// Target is how near a look found the cost that the plan asks for.
+	Target *Targeted `json:"target,omitempty"`
 	// Measured is what a look was to find out, and Validation the look after the
 	// epoch, if there was one.
 	Measured   *Measured `json:"measured,omitempty"`
 	Validation *Epoch    `json:"validation,omitempty"`
+}
+
+// Scales are how far scores are apart: the standard deviation of the scores of a
+// turn's candidates, in the mean over turns. The weight of a regulariser that
+// suits a student goes with them, and with the temperature.
+type Scales struct {
+	Teacher float64 `json:"teacher"`
+	Student float64 `json:"student"`
+}
+
+// deviation returns the standard deviation of scores.
+func deviation(scores []float64) float64 {
+	mean, sum, n := 0.0, 0.0, float64(len(scores))
+	for _, s := range scores {
+		mean += s / n
+	}
+	for _, s := range scores {
+		sum += (s - mean) * (s - mean) / n
+	}
+	return math.Sqrt(sum)
 }
 
 // sums are running sums over the turns of some batches.
@@ -38,6 +66,8 @@ type sums struct {
 	FLOPS  float64
 	Loss   float64
 	Losses []Loss
+	Scored float64 // turns whose candidates the teacher scored
+	Scales Scales
 }
 
 func (s *sums) add(b *objective.Batch, losses []Loss) {
@@ -47,6 +77,11 @@ func (s *sums) add(b *objective.Batch, losses []Loss) {
 		s.L0 += float64(b.Turns[i].Query.Len())
 		for _, cost := range b.Turns[i].Cost {
 			s.FLOPS += float64(cost)
+		}
+		if scored := b.Turns[i].Teacher; len(scored) > 0 {
+			s.Scored++
+			s.Scales.Teacher += deviation(scored)
+			s.Scales.Student += deviation(b.Turns[i].Scores[:len(scored)])
 		}
 	}
 	if s.Losses == nil {
@@ -64,6 +99,9 @@ func (s *sums) add(b *objective.Batch, losses []Loss) {
 // mean returns the means over the turns, their losses written over buffer.
 func (s *sums) mean(buffer []Loss) Epoch {
 	e := Epoch{Loss: s.Loss / s.Turns, L0: s.L0 / s.Turns, FLOPS: s.FLOPS / s.Turns, Terms: buffer[:0]}
+	if s.Scored > 0 {
+		e.Scales = &Scales{Teacher: s.Scales.Teacher / s.Scored, Student: s.Scales.Student / s.Scored}
+	}
 	for _, l := range s.Losses {
 		l.Value /= s.Turns
 		e.Terms = append(e.Terms, l)

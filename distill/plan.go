@@ -9,6 +9,7 @@ import (
 	"parley/dialog"
 	"parley/distill/objective"
 	"parley/distill/sample"
+	"parley/internal/prune"
 )
 
 // Kinds of student.
@@ -32,6 +33,8 @@ type Plan struct {
 	// relevant.
 	Labelled   bool           `yaml:"labelled" json:"labelled"`
 	Validation ValidationPlan `yaml:"validation" json:"validation"`
+	// Prune is what the student keeps of the terms of a query, once it is trained.
+	Prune prune.Rule `yaml:"prune,omitempty" json:"prune,omitzero"`
 	// Seed sets the initial weights, the order of the turns, the candidates and
 	// the dropped tokens. The held-out conversations do not depend on it.
 	Seed uint64 `yaml:"seed" json:"seed"`
@@ -166,7 +169,7 @@ func (p Plan) Validate() error {
 		{share(o.TokenDropout) && o.TokenDropout < 1, "optimiser.token_dropout must be at least 0 and below 1"},
 		{share(o.WeightDecay), "optimiser.weight_decay must be from 0 to 1"},
 		{o.MicroBatch >= 0, "optimiser.micro_batch must be a number of tokens, or 0 for no bound"},
-	}), p.validateCandidates(), p.Objective.Validate(), p.validateLabels(), p.Validation.validate(MeasureLoss), p.applies())
+	}), p.validateCandidates(), p.Objective.Validate(), p.validateLabels(), p.Validation.validate(MeasureLoss), p.applies(), p.checkCosts())
 }
 
 func (p Plan) known() bool {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"parley/internal/durable"
+	"parley/internal/prune"
 )
 
 // The files that stand beside the model in the folder of a training.
@@ -21,9 +22,13 @@ type Result struct {
 	History []Epoch // one entry an epoch
 	Best    int     // the epoch, from 1, whose student was kept; 0 for the last
 
+	Pruned   *Pruned  // what the student keeps of a query, where that is not all
+	Warnings []string // what whoever uses the student should know
+
 	Notes []string // what had to be assumed of the checkpoint that the student started from
 
 	data    string // what it was trained on
+	keep    prune.Rule
 	student Student
 	keeper  *keeper
 }
@@ -53,10 +58,12 @@ func (r *Result) Save(path string) error {
 		return err
 	}
 	history, err := json.MarshalIndent(struct {
-		Counts Counts  `json:"turns"`
-		Best   int     `json:"best_epoch"`
-		Epochs []Epoch `json:"epochs"`
-	}{r.Counts, r.Best, r.History}, "", "  ")
+		Counts   Counts   `json:"turns"`
+		Best     int      `json:"best_epoch"`
+		Warnings []string `json:"warnings,omitempty"`
+		Pruned   *Pruned  `json:"prune,omitempty"`
+		Epochs   []Epoch  `json:"epochs"`
+	}{r.Counts, r.Best, r.Warnings, r.Pruned, r.History}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func (s *spladeStudent) Save(dir string, r *Result) error {
 	if err := checkpoint.WriteFiles(dir, checkpoint.Writing{Passage: part, Card: r.card()}); err != nil {
 		return err
 	}
-	return model.SealSplade(dir, model.Splade{Query: model.SpladeQuery{Budget: s.from.sequencer.Budget()}})
+	return model.SealSplade(dir, model.Splade{Query: model.SpladeQuery{SpladeSide: model.SpladeSide{Rule: r.keep}, Budget: s.from.sequencer.Budget()}})
 }
 
 // card says what the student is, what it was made of, and how good it was.

@@ -271,7 +271,7 @@ const fullWeight = math.MaxInt
 func (t *trainer) evaluate(b *objective.Batch, step int) {
 	t.stage.losses = t.stage.losses[:0]
 	for _, term := range t.terms {
-		w := term.At(step)
+		w := t.weight(term, step)
 		t.stage.losses = append(t.stage.losses, Loss{Term: term.Name(), Weight: w, Value: term.Add(b, w), Temperature: term.Learned()})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"parley/internal/input"
 	"parley/internal/lexical"
 	"parley/internal/model"
+	"parley/internal/prune"
 	"parley/sparse"
 )
 
@@ -82,7 +83,7 @@ func (s *lexicalStudent) Backward(gradients [][]float32) {
 // Close does nothing: the network has no goroutines of its own.
 func (s *lexicalStudent) Close() {}
 
-func (s *lexicalStudent) Save(dir string, _ *Result) error {
+func (s *lexicalStudent) Save(dir string, r *Result) error {
 	vocab := s.reader.Tokenizer().Vocabulary()
 	counts := model.Counts{Passages: s.stats.N(), Having: make([]int32, vocab.Len())}
 	for id := range counts.Having {
@@ -90,5 +91,8 @@ func (s *lexicalStudent) Save(dir string, _ *Result) error {
 	}
 	network := s.net.Config()
 	config := model.Config{Kind: model.KindLexical, Budget: s.reader.Budget(), Lexical: &network}
+	if r.keep != (prune.Rule{}) {
+		config.Prune = &r.keep
+	}
 	return model.Write(dir, config, vocab, counts, s.net.Tensors())
 }

@@ -61,6 +61,7 @@ type trainer struct {
 	terms    []objective.Weighted // of the objective
 	learned  []*f32.Parameter     // of the terms
 	watch    watch
+	steering *steering // nil: no target
 	ranked   ranked
 
 	epoch   int // the epoch under way, from 0
@@ -93,10 +94,14 @@ func Train(ctx context.Context, d Data, plan Plan, o Options) (*Result, error) {
 		}
 	}
 	t.best.bring(t.adam.parameters)
-	return &Result{
+	r := &Result{
 		Plan: t.plan, Counts: t.counts, History: t.history, Best: t.best.epoch, Notes: t.notes,
 		data: d.Name, student: t.student, keeper: keeper,
-	}, nil
+	}
+	if err := t.finish(ctx, r); err != nil {
+		return nil, keeper.interrupted(err)
+	}
+	return r, nil
 }
 
 func newTrainer(ctx context.Context, d Data, plan Plan, o Options) (*trainer, error) {
@@ -160,6 +165,10 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	}
 	t.terms = plan.Objective.Terms(t.schedule.steps)
 	objective.Fit(t.terms, numbers(t.training))
+	if t.steering, err = t.newSteering(); err != nil {
+		t.student.Close()
+		return nil, err
+	}
 	t.learned = objective.Parameters(t.terms)
 	t.adam = newAdam(slices.Concat(t.student.Parameters(), t.learned), plan.Optimiser.WeightDecay)
 	t.team = f32.NewTeam(t.workers)
@@ -210,6 +219,9 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 				return keeper.interrupted(err)
 			}
 		}
+		if err := t.steerIfDue(ctx); err != nil {
+			return keeper.interrupted(err)
+		}
 		batch := order[t.at*size : min((t.at+1)*size, len(order))]
 		if err := t.step(batch); err != nil {
 			return err
@@ -232,8 +244,8 @@ func (t *trainer) runEpoch(ctx context.Context, progress func(Progress), keeper 
 			return keeper.interrupted(err)
 		}
 		summary.Validation = &validation
-		if t.competes(summary) {
-			t.best.look(validation.standing(), t.epoch+1, t.adam.parameters)
+		if far, ok := t.contends(summary); ok {
+			t.best.look([]float64{far, validation.Measured.cost(), t.unsteered(validation)}, t.epoch+1, t.adam.parameters)
 		}
 	}
 	t.history = append(t.history, summary)

@@ -112,7 +112,7 @@ func (w *watch) measured(loss float64) (Measured, error) {
 // cost, the objective with all weights at their full height and, if measured,
 // what the plan measures. It changes nothing of the training, and draws none of
 // its random numbers.
-func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
+func (t *trainer) look(ctx context.Context, measured bool) (e Epoch, err error) {
 	var all sums
 	size := t.plan.Optimiser.Batch
 	var batch []int
@@ -137,12 +137,15 @@ func (t *trainer) look(ctx context.Context, measured bool) (Epoch, error) {
 	for _, p := range t.learned {
 		clear(p.Grad) // of a look nothing is learned
 	}
-	e := all.mean(nil)
+	e = all.mean(nil)
 	e.Epoch = t.epoch + 1
 	if !measured {
 		return e, nil
 	}
-	m, err := t.watch.measured(e.Loss)
+	if e.Target, err = t.targeted(ctx); err != nil {
+		return e, err
+	}
+	m, err := t.watch.measured(t.unsteered(e))
 	e.Measured = &m
 	return e, err
 }
@@ -153,10 +156,20 @@ func (t *trainer) looksAfter(epoch int) bool {
 	return len(t.held) > 0 && t.plan.Validation.looks(epoch, t.plan.Optimiser.Epochs)
 }
 
-// competes tells whether the student at the end of an epoch may be the one that
-// is kept.
+// contends tells whether the student at the end of an epoch may be the one that
+// is kept, and how far it is from the target.
+func (t *trainer) contends(e Epoch) (far float64, ok bool) {
+	if t.steering != nil {
+		far = t.steering.far(e.Validation.Target.Cost)
+	}
+	return far, t.watch.settled(t.terms, e.Epoch*t.stepsPerEpoch())
+}
+
+// competes tells whether an epoch counts against the plan's patience: that of one
+// that is off the target has nothing to say.
 func (t *trainer) competes(e Epoch) bool {
-	return t.watch.settled(t.terms, e.Epoch*t.stepsPerEpoch())
+	far, ok := t.contends(e)
+	return ok && far == 0
 }
 
 // done tells whether the training is at its end: by its plan, or since too many

@@ -13,6 +13,7 @@ import (
 	"parley/collection"
 	"parley/dialog"
 	"parley/distill"
+	"parley/distill/objective"
 	"parley/index"
 	"parley/internal/durable"
 )
@@ -289,5 +290,23 @@ func tellTraining(io streams, r *distill.Result) {
 			fmt.Fprintf(io.out, "%s %.4f (%s), ", m.Measure, m.Value, count(m.Turns, "turn"))
 		}
 		fmt.Fprintf(io.out, "loss %.4f, L0 %.1f, FLOPS %.3f\n", v.Loss, v.L0, v.FLOPS)
+		tellTarget(io, r.Plan.Objective.Target, v.Target)
+	}
+	if p := r.Pruned; p != nil {
+		fmt.Fprintf(io.out, "queries keep %s: held-out L0 %.1f, FLOPS %.3f, where the whole ones have %.1f and %.3f\n", p.Rule, p.After.L0, p.After.FLOPS, p.Before.L0, p.Before.FLOPS)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(io.err, "warning: %s\n", w)
+	}
+}
+
+// tellTarget tells how near the student that was kept came to the target.
+func tellTarget(io streams, target objective.TargetPlan, got *distill.Targeted) {
+	switch {
+	case got == nil:
+	case target.L0 > 0:
+		fmt.Fprintf(io.out, "target of %v terms: %.1f on %s, with %s at %.3g\n", target.L0, got.Cost, count(got.Turns, "held-out turn"), target.By, got.Weight)
+	default:
+		fmt.Fprintf(io.out, "target of %v FLOPS: %.3f on %s, with %s at %.3g\n", target.FLOPS, got.Cost, count(got.Turns, "held-out turn"), target.By, got.Weight)
 	}
 }

@@ -27,6 +27,9 @@ type Plan struct {
 	FLOPS        RegulariserPlan  `yaml:"flops,omitempty" json:"flops,omitzero"`
 	Entropy      RegulariserPlan  `yaml:"entropy,omitempty" json:"entropy,omitzero"`
 	L0           RegulariserPlan  `yaml:"l0,omitempty" json:"l0,omitzero"`
+
+	// Target asks for a cost, which one of the regularisers is steered to.
+	Target TargetPlan `yaml:"target,omitempty" json:"target,omitzero"`
 }
 
 // KLDPlan is the section of [KLD].
@@ -108,6 +111,7 @@ func (p Plan) Resolved() Plan {
 	p.InfoNCE.goBy(p.KLD)
 	p.CrossEntropy.goBy(p.KLD)
 	p.sections().resolve()
+	p.Target = p.Target.resolved()
 	return p
 }
 
@@ -133,6 +137,9 @@ func (p Plan) Labelled() []string {
 // Validate reports the first setting that makes no sense.
 func (p Plan) Validate() error {
 	if err := p.sections().validate(); err != nil {
+		return err
+	}
+	if err := p.checkTarget(); err != nil {
 		return err
 	}
 	teachers := []float64{
