@@ -81,10 +81,12 @@ type Tried struct {
 
 // Selection is what a selection ended with.
 type Selection struct {
-	Method  string `json:"method"`
-	Measure string `json:"measure"`
-	Chosen  Point  `json:"chosen"`
-	Worth          // of the chosen point, with all epochs
+	Method  string  `json:"method"`
+	Measure string  `json:"measure"`
+	Within  float64 `json:"within"` // of the best value, the cheapest was chosen; 0: the best
+	Cost    string  `json:"cost"`   // by which it was; "" for the best
+	Chosen  Point   `json:"chosen"`
+	Worth           // of the chosen point, with all epochs
 	// Spent is what was spent on each seed, in trainings of all epochs.
 	Spent float64 `json:"spent"`
 	Tried []Tried `json:"tried"` // rung by rung, in each in the order of the points
@@ -197,7 +199,10 @@ func Search(ctx context.Context, p SelectPlan, lowerIsBetter bool, evaluate Eval
 	if err != nil {
 		return nil, err
 	}
-	s := &Selection{Method: p.Method, Measure: p.Measure}
+	s := &Selection{Method: p.Method, Measure: p.Measure, Within: p.Within}
+	if p.Within > 0 {
+		s.Cost = cmp.Or(p.Cost, CostFLOPS)
+	}
 	for number, rung := range p.Rungs(len(points)) {
 		points = inOrder(points[:min(rung.Points, len(points))])
 		worths, err := evaluate(ctx, points, rung.Budget)

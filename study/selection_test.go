@@ -97,7 +97,7 @@ func TestCheapestNearTheBest(t *testing.T) {
 	}{{0, "", false, 0}, {.01, "", false, 2}, {.001, CostFLOPS, false, 1}, {.001, CostL0, false, 0}, {.01, CostL0, false, 0}, {.5, "", false, 4}, {.8, "", true, 4}, {.79, CostL0, true, 4}} {
 		plan := SelectPlan{Method: SelectGrid, Within: test.within, Cost: test.cost, Space: Space{"a": {Values: []any{0, 1, 2, 3, 4, 5}}}}
 		s, err := Search(context.Background(), plan, test.lower, func(context.Context, []Point, float64) ([]Worth, error) { return worths, nil })
-		if err != nil || s.Chosen.Index != test.want || s.Worth != worths[test.want] {
+		if err != nil || s.Chosen.Index != test.want || s.Worth != worths[test.want] || s.Within != test.within || (s.Cost == "") != (test.within == 0) {
 			t.Errorf("within %v by %q: %+v, %v, want point %d", test.within, test.cost, s, err, test.want)
 		}
 	}
