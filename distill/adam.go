@@ -12,6 +12,7 @@ type adam struct {
 	parameters []*f32.Parameter
 	first      [][]float32 // running means of the gradients
 	second     [][]float32 // and of their squares
+	faster     []float32   // how many times the rate of the others each parameter has
 	decay      float64     // weight decay of matrices; biases and norms have none
 	steps      int
 	pieces     []piece
@@ -41,6 +42,7 @@ func newAdam(parameters []*f32.Parameter, decay float64) *adam {
 		n := len(p.Value)
 		a.first = append(a.first, make([]float32, n))
 		a.second = append(a.second, make([]float32, n))
+		a.faster = append(a.faster, 1)
 		for from := 0; from < n; from += block {
 			a.pieces = append(a.pieces, piece{i, from, min(from+block, n)})
 		}
@@ -48,6 +50,19 @@ func newAdam(parameters []*f32.Parameter, decay float64) *adam {
 	}
 	a.sums = make([]float64, (total+chain-1)/chain)
 	return a
+}
+
+// learnedRate is the rate of what terms of an objective learn, where that of the
+// network is lower: a network that is fine-tuned hardly moves, and a temperature
+// would not get anywhere.
+const learnedRate = 2e-3
+
+// hasten gives the last n parameters at least learnedRate where the highest rate
+// of the others is the given one.
+func (a *adam) hasten(n int, rate float64) {
+	for i := len(a.faster) - n; i < len(a.faster); i++ {
+		a.faster[i] = float32(max(1, learnedRate/rate))
+	}
 }
 
 // step moves the parameters against their gradients, scaled down to the norm
@@ -91,6 +106,7 @@ func (u *updating) Do(i, _ int) {
 	if len(p.Shape) < 2 {
 		step.Decay = 0
 	}
+	step.Rate *= a.faster[at.parameter]
 	step.Step(p.Value[at.from:at.to], p.Grad[at.from:at.to], a.first[at.parameter][at.from:at.to], a.second[at.parameter][at.from:at.to])
 }
 

@@ -59,3 +59,25 @@ func TestAdam(t *testing.T) {
 		}
 	}
 }
+
+// TestHasten says that a hastened parameter moves by its own rate, and others as
+// before.
+func TestHasten(t *testing.T) {
+	for rate, want := range map[float64]float32{1e-5: -2e-3, .5: -.5} {
+		slow, fast := f32.NewParameter("slow", 1), f32.NewParameter("fast", 1)
+		a := newAdam([]*f32.Parameter{slow, fast}, 0)
+		a.hasten(1, rate)
+		slow.Grad[0], fast.Grad[0] = .5, .5
+		team := f32.NewTeam(1)
+		if !a.step(rate, 100, team) {
+			t.Fatal("a step with finite gradients was refused")
+		}
+		team.Close()
+		if d := slow.Value[0] + float32(rate); max(d, -d) > float32(rate)/1000 {
+			t.Errorf("at a rate of %v the first step is %v", rate, slow.Value[0])
+		}
+		if d := fast.Value[0] - want; max(d, -d) > -want/1000 {
+			t.Errorf("at a rate of %v the first step of the hastened parameter is %v, want %v", rate, fast.Value[0], want)
+		}
+	}
+}

@@ -153,6 +153,7 @@ func (t *encoderTrainer) build(ctx context.Context, workers int) error {
 	t.terms, t.priced = t.plan.Objective.Terms(t.schedule.steps)
 	t.learned = objective.Parameters(t.terms)
 	t.adam = newAdam(slices.Concat(parameters, t.learned), o.WeightDecay)
+	t.adam.hasten(len(t.learned), o.LearningRate)
 	t.stage = newPairsStage(t, workers)
 	if t.start.Fresh && t.plan.Encoder.StartTerms > 0 {
 		return t.lighten(ctx)

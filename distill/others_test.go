@@ -155,3 +155,41 @@ func TestLearnedTemperature(t *testing.T) {
 		t.Errorf("the temperature went from %v to %v", first, last)
 	}
 }
+
+// TestStepSeesTheWholeBatch says that each turn is scored on what all turns of the
+// batch drew, whichever go through the student at once.
+func TestStepSeesTheWholeBatch(t *testing.T) {
+	p := everyTerm(smallPlan(StudentFeatures))
+	p.Optimiser.MicroBatch = 60
+	tr, err := newTrainer(context.Background(), newWorld(t).judged(), p, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.close()
+	batch := []int{3, 40, 77, 12, 5, 60, 99}
+	tr.begin(tr.training, batch, true)
+	all := map[uint32]bool{}
+	for i := range batch {
+		for _, passage := range tr.stage.slots[i].candidates.Passages {
+			all[passage] = true
+		}
+	}
+	turns := 0
+	for b := range tr.parts() {
+		for i := range b.Turns {
+			own, n := tr.stage.slots[tr.stage.from+i].candidates.Passages, len(all)
+			for passage := range all {
+				if slices.Contains(own, passage) || slices.Contains(tr.training[batch[turns]].relevant, passage) {
+					n--
+				}
+			}
+			if turn := &b.Turns[i]; turn.Others != n || len(turn.Scores) != len(own)+n {
+				t.Errorf("turn %d has %d scores, %d of other turns' candidates; want %d and %d", turns, len(turn.Scores), turn.Others, len(own)+n, n)
+			}
+			turns++
+		}
+	}
+	if turns != len(batch) {
+		t.Errorf("%d turns came, of %d", turns, len(batch))
+	}
+}

@@ -171,6 +171,7 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	}
 	t.learned = objective.Parameters(t.terms)
 	t.adam = newAdam(slices.Concat(t.student.Parameters(), t.learned), plan.Optimiser.WeightDecay)
+	t.adam.hasten(len(t.learned), plan.Optimiser.LearningRate)
 	t.team = f32.NewTeam(t.workers)
 	if t.ranked = newRanked(plan.Candidates, len(t.training), d.Rank); t.ranked.depth > 0 {
 		if err := t.rankHeldOut(ctx); err != nil {

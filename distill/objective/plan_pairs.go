@@ -26,7 +26,7 @@ type PairsPlan struct {
 func (p *PairsPlan) sections() (queries, passages sections) {
 	flops := func(*TurnWeights) Term { return &FLOPS{} }
 	l1 := func(*TurnWeights) Term { return L1{} }
-	return sections{
+	queries = sections{
 		{"infonce", &p.InfoNCE},
 		{"cross_entropy", joint{&p.CrossEntropy}},
 		{"hinge", &p.Hinge},
@@ -34,10 +34,12 @@ func (p *PairsPlan) sections() (queries, passages sections) {
 		{"kld", &p.KLD},
 		{"query_flops", regulariser{&p.QueryFLOPS, flops}},
 		{"query_l1", regulariser{&p.QueryL1, l1}},
-	}, sections{
+	}
+	passages = sections{
 		{"passage_flops", regulariser{&p.PassageFLOPS, flops}},
 		{"passage_l1", regulariser{&p.PassageL1, l1}},
 	}
+	return queries, passages
 }
 
 // Contrasts tells whether a term learns from labels alone.
