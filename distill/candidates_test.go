@@ -3,6 +3,7 @@ package distill
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -91,37 +92,87 @@ func TestGoldAndProbabilities(t *testing.T) {
 	}
 }
 
-// TestInvertedIsTable compares scores and gradients of the full list with those
-// of its slow twin, bit for bit.
+// TestInvertedIsTable compares scores and gradients through postings with those
+// of the slow twin: bit for bit in ascending order, as of the full list, and up
+// to rounding else.
 func TestInvertedIsTable(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 5))
 	const vocabulary = 50
-	for range 20 {
+	for round := range 40 {
 		passages := memory{}
-		var all []uint32
+		var candidates []uint32
 		for i := range 30 {
 			passages.vectors = append(passages.vectors, randomVector(rng, vocabulary, rng.IntN(20)))
-			all = append(all, uint32(i))
+			candidates = append(candidates, uint32(i))
 		}
-		x, b := newInverted(passages, vocabulary, false), newTable(vocabulary)
-		student, teacher := randomVector(rng, vocabulary, 1+rng.IntN(20)), randomVector(rng, vocabulary, rng.IntN(9))
-		var fast, slow objective.Turn
-		var h hits
-		fast.Reset(student, len(all))
-		slow.Reset(student, len(all))
-		x.score(&fast, teacher)
-		b.score(&slow, teacher, all, passages, &h)
-		if !slices.Equal(fast.Scores, slow.Scores) || !slices.Equal(fast.Teacher, slow.Teacher) {
-			t.Fatalf("scores %v and %v, want %v and %v", fast.Scores, fast.Teacher, slow.Scores, slow.Teacher)
+		full := round%2 == 0
+		if !full {
+			rng.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
+			candidates = candidates[:rng.IntN(30)]
 		}
-		for c := range all {
-			slow.ScoreGradient[c] = rng.NormFloat64()
+		x, b := newInverted(passages, vocabulary, 2, true), newTable(vocabulary)
+		b.norms = true
+		for worker := range 2 {
+			student, teacher := randomVector(rng, vocabulary, 1+rng.IntN(20)), randomVector(rng, vocabulary, rng.IntN(9))
+			var fast, slow objective.Turn
+			var h hits
+			fast.Reset(student, len(candidates))
+			slow.Reset(student, len(candidates))
+			x.score(&fast, teacher, candidates, worker)
+			b.score(&slow, teacher, candidates, passages, &h)
+			if !slices.Equal(fast.Scores, slow.Scores) || !slices.Equal(fast.Teacher, slow.Teacher) || !slices.Equal(fast.Norms, slow.Norms) {
+				t.Fatalf("scores %v and %v, want %v and %v", fast.Scores, fast.Teacher, slow.Scores, slow.Teacher)
+			}
+			for c := range candidates {
+				slow.ScoreGradient[c] = rng.NormFloat64()
+			}
+			copy(fast.ScoreGradient, slow.ScoreGradient)
+			x.chain(&fast, candidates, worker)
+			h.backward(slow.ScoreGradient, slow.WeightGradient)
+			for j, g := range fast.WeightGradient {
+				if d := g - slow.WeightGradient[j]; full && d != 0 || max(d, -d) > 1e-4 {
+					t.Fatalf("gradient %v, want %v", fast.WeightGradient, slow.WeightGradient)
+				}
+			}
 		}
-		copy(fast.ScoreGradient, slow.ScoreGradient)
-		x.backward(student, fast.ScoreGradient, fast.WeightGradient)
-		h.backward(slow.ScoreGradient, slow.WeightGradient)
-		if !slices.Equal(fast.WeightGradient, slow.WeightGradient) {
-			t.Fatalf("gradient %v, want %v", fast.WeightGradient, slow.WeightGradient)
+	}
+}
+
+// TestInvertingChangesNothing trains on the full list through postings and one by
+// one.
+func TestInvertingChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	p := sampled(StudentMLP, sample.Source{Sampler: sample.Full})
+	var ends []string
+	for _, invert := range []bool{true, false} {
+		tr, err := newTrainer(context.Background(), w.data(), p, Options{Workers: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tr.inverted == nil {
+			t.Fatal("the full list is not scored through postings")
+		}
+		if !invert {
+			tr.inverted = nil
+		}
+		if err := tr.runEpoch(context.Background(), nil, newKeeper(Options{}, tr)); err != nil {
+			t.Fatal(err)
+		}
+		ends = append(ends, fmt.Sprint(tr.student.Parameters()[0].Value, tr.history[0].Loss, tr.history[0].Validation.Loss))
+		tr.close()
+	}
+	if ends[0] != ends[1] {
+		t.Error("the student ends elsewhere if passages are scored one by one")
+	}
+}
+
+func TestWorthInverting(t *testing.T) {
+	for _, test := range []struct {
+		k, n int
+		want bool
+	}{{48, 100, false}, {64, 2000, true}, {1000, 32_000, true}, {1000, 40_000, false}, {25_000_000, 25_000_000, true}} {
+		if got := worthInverting(test.k, test.n); got != test.want {
+			t.Errorf("%d of %d: %v", test.k, test.n, got)
 		}
 	}
 }

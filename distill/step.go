@@ -204,10 +204,10 @@ func (d *scoring) Do(i, worker int) {
 		turn.Cost[j] = float32(float64(t.passages.DF(term)) / float64(t.passages.N()))
 	}
 	if t.inverted != nil {
-		t.inverted.score(turn, ex.teacher)
-		return
+		t.inverted.score(turn, ex.teacher, candidates, worker)
+	} else {
+		s.tables[worker].score(turn, ex.teacher, candidates, t.passages, &at.hits)
 	}
-	s.tables[worker].score(turn, ex.teacher, candidates, t.passages, &at.hits)
 	if t.others != nil {
 		t.others.score(turn, at, ex.relevant, worker)
 	}
@@ -225,7 +225,7 @@ func (d *chaining) Do(i, worker int) {
 	s := &t.stage
 	turn, at := &s.part.Turns[i], &s.slots[s.from+i]
 	if t.inverted != nil {
-		t.inverted.backward(turn.Query, turn.ScoreGradient, turn.WeightGradient)
+		t.inverted.chain(turn, at.candidates.Passages, worker)
 	} else {
 		at.hits.backward(turn.ScoreGradient, turn.WeightGradient)
 	}

@@ -50,7 +50,7 @@ type trainer struct {
 	passages Passages
 	sampler  *sample.Sampler
 	needs    sample.Needs
-	inverted *inverted // where the candidates are all passages
+	inverted *inverted // where the candidates are many, else nil
 	others   *others   // nil where no term looks at other turns' candidates
 	student  Student
 	adam     *adam
@@ -137,11 +137,11 @@ func newTrainerFrom(ctx context.Context, d Data, plan Plan, o Options, from *ori
 	if t.sampler, err = plan.newSampler(d.Passages.N()); err != nil {
 		return nil, err
 	}
-	if t.needs.Everything {
-		t.inverted = newInverted(d.Passages, d.Vocabulary.Len(), plan.Objective.Needs().Norms)
-	}
 	needs := plan.Objective.Needs()
-	if needs.Others && t.inverted == nil { // who is scored on all passages has no others
+	if worthInverting(plan.Candidates.Most(d.Passages.N()), d.Passages.N()) {
+		t.inverted = newInverted(d.Passages, d.Vocabulary.Len(), t.workers, needs.Norms)
+	}
+	if needs.Others && !t.needs.Everything { // who is scored on all passages has no others
 		t.others = newOthers(d.Passages, t.workers, d.Vocabulary.Len())
 	}
 	for i := range t.stage.tables {

@@ -14,6 +14,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"parley/distill/objective"
+	"parley/sparse"
 )
 
 var update = flag.Bool("update", false, "write the figures of docs/samplers.md")
@@ -104,6 +107,35 @@ func (l list) divergence(of []uint32, log, gradient []float64, weight float64) f
 		gradient[d] += weight * (ps[i] - pt[i]) / temperature
 	}
 	return sum
+}
+
+// TestObjectiveAgrees says that the objective sees of a sample what is measured
+// here.
+func TestObjectiveAgrees(t *testing.T) {
+	l := studied(t)[0]
+	var c Candidates
+	for name, p := range corrected {
+		p.Depth = 40
+		p.Gold = false
+		New(p, Options{Passages: 200}).Draw(&c, listed(200, 40, 1), source(2))
+		want := make([]float64, len(l.teacher))
+		value := l.divergence(c.Passages, c.LogInclusion, want, 1)
+		b := objective.Batch{Turns: make([]objective.Turn, 1)}
+		turn := &b.Turns[0]
+		turn.Reset(sparse.Vector{}, len(c.Passages))
+		turn.LogInclusion = append(turn.LogInclusion, c.LogInclusion...)
+		for i, d := range c.Passages {
+			turn.Scores[i], turn.Teacher[i] = l.student[d], l.teacher[d]
+		}
+		if got := (objective.KLD{Temperature: temperature}).Add(&b, 1); math.Abs(got-value) > 1e-12 {
+			t.Errorf("%s: the objective says %v, want %v", name, got, value)
+		}
+		for i, d := range c.Passages {
+			if math.Abs(turn.ScoreGradient[i]-want[d]) > 1e-12 {
+				t.Errorf("%s: the objective's gradient at %d is %v, want %v", name, d, turn.ScoreGradient[i], want[d])
+			}
+		}
+	}
 }
 
 // quality is how well samples tell the divergence over the whole list and its
