@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"parley/distill/objective"
+	"parley/internal/prune"
 )
 
 // Loss is the value of one term of the objective: the mean over turns. While
@@ -31,6 +32,9 @@ type Epoch struct {
 	Recall    float64 `json:"recall_10,omitempty"`
 	// Scales are those of the scores, with which weights of regularisers go.
 	Scales *Scales `json:"scales,omitempty"`
+	// Served is what the queries of a look cost as search pays them, pruned as the
+	// plan says.
+	Served *prune.Costs `json:"served,omitempty"`
 	// Target is how near a look found the cost that the plan asks for.
 	Target *Targeted `json:"target,omitempty"`
 	// Measured is what a look was to find out, and Validation the look after the

@@ -78,7 +78,7 @@ func (t *trainer) newSteering() (*steering, error) {
 	looks := float64(t.schedule.steps) / float64(s.every)
 	s.gain = integral * min(max(looksPerTraining/looks, 1), mostGain)
 	for i := range t.held {
-		if plan.Conversations == objective.ConversationsAll || t.held[i].answered {
+		if s.counts(&t.held[i]) {
 			s.turns = append(s.turns, t.held[i])
 		}
 	}
@@ -189,18 +189,26 @@ func (t *trainer) steerIfDue(ctx context.Context) error {
 	return nil
 }
 
-// targeted measures how near the student is to the target.
-func (t *trainer) targeted(ctx context.Context) (*Targeted, error) {
+// targeted returns how near the student is to the target, by the vectors of the
+// held-out turns as they are served; nil if there is no target.
+func (t *trainer) targeted(served []sparse.Vector) *Targeted {
 	if t.steering == nil {
-		return nil, nil
+		return nil
 	}
 	s := t.steering
-	vectors, err := t.vectors(ctx, s.turns)
-	if err != nil {
-		return nil, err
+	var vectors []sparse.Vector
+	for i := range t.held {
+		if s.counts(&t.held[i]) {
+			vectors = append(vectors, served[i])
+		}
 	}
-	cost := s.of(t.plan.Prune.Costs(vectors, t.passages))
-	return &Targeted{Cost: cost, Turns: len(vectors), Weight: s.Weight, Within: s.far(cost) == 0}, nil
+	cost := s.of(prune.Rule{}.Costs(vectors, t.passages))
+	return &Targeted{Cost: cost, Turns: len(vectors), Weight: s.Weight, Within: s.far(cost) == 0}
+}
+
+// counts tells whether the target is about a turn.
+func (s *steering) counts(ex *example) bool {
+	return s.plan.Conversations == objective.ConversationsAll || ex.answered
 }
 
 // vectors returns copies of what the student makes of turns as it serves.

@@ -14,6 +14,7 @@ import (
 	"parley/dialog"
 	"parley/encoder"
 	"parley/internal/f32"
+	"parley/internal/prune"
 	"parley/sparse"
 )
 
@@ -84,8 +85,11 @@ func TestMeasureOracle(t *testing.T) {
 		}
 	}
 	held, _ := heldOut(ids, .2)
-	for _, name := range []string{"RR", "nDCG@3", "R@10", "R@1", "overlap@5"} {
+	for i, name := range []string{"RR", "nDCG@3", "R@10", "R@1", "overlap@5", "R@1"} {
 		p := smallPlan(StudentMLP)
+		if i == 5 {
+			p.Prune.TopK = 3
+		}
 		p.Optimiser.Epochs, p.Optimiser.LearningRate, p.Validation.Measure = 2, 1e-3, name
 		r, err := Train(context.Background(), d, p, Options{Workers: 2})
 		if err != nil {
@@ -100,9 +104,13 @@ func TestMeasureOracle(t *testing.T) {
 			t.Fatal(err)
 		}
 		sum, n := 0., 0
+		var served []sparse.Vector
 		for _, c := range w.talk {
 			for i := range c.Turns {
 				wanted := d.Judged(c, i)
+				if held[c.ID] {
+					served = append(served, e.Query(c.History(i)))
+				}
 				if name == "overlap@5" {
 					reader := r.student.(*lexicalStudent).reader
 					terms := slices.Sorted(slices.Values(reader.AppendContent(nil, reader.Context(c.History(i)))))
@@ -119,6 +127,9 @@ func TestMeasureOracle(t *testing.T) {
 		got := *r.Kept().Validation.Measured
 		if got.Measure != name || got.Turns != n || math.Abs(got.Value-sum/float64(n)) > 1e-12 {
 			t.Errorf("%s: measured %+v, by hand %v of %d turns", name, got, sum/float64(n), n)
+		}
+		if want, got := (prune.Rule{}).Costs(served, w.passages), *r.Kept().Validation.Served; math.Abs(want.L0-got.L0) > 1e-9 || math.Abs(want.FLOPS-got.FLOPS) > 1e-9 || p.Prune.TopK > 0 && got.L0 > 3 {
+			t.Errorf("%s: queries cost %+v, by the model %+v", name, got, want)
 		}
 		if got.Value == 0 || got.Value == 1 {
 			t.Errorf("%s is %v: the test is too weak", name, got.Value)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"parley/internal/f32"
+	"parley/internal/prune"
 	"parley/measure"
 	"parley/sparse"
 	"parley/trec"
@@ -15,20 +16,21 @@ import (
 type watch struct {
 	criterion
 	rank   func(q sparse.Vector, k int) []uint32
-	qrels  trec.Qrels // what is to be found, the topics being places among the held-out turns
-	wanted [][]uint32 // [held-out turns] the same
-	found  [][]uint32 // [held-out turns] the student's ranking, in a look
-	turns  int        // held out
-	first  int        // the place of the first turn of the part under way
+	qrels  trec.Qrels      // what is to be found, the topics being places among the held-out turns
+	wanted [][]uint32      // [held-out turns] the same
+	found  [][]uint32      // [held-out turns] the student's ranking, in a look
+	turns  int             // held out
+	served []sparse.Vector // [held-out turns] the student's vectors, in a look
+	first  int             // the place of the first turn of the part under way
 }
 
 // newWatch returns what watches a student on the held-out turns.
 func newWatch(p ValidationPlan, held []example, rank func(q sparse.Vector, k int) []uint32) (watch, error) {
 	c, err := parseCriterion(p.Measure)
 	if err != nil || c.depth == 0 || len(held) == 0 {
-		return watch{criterion: c, turns: len(held)}, err
+		return watch{criterion: c, turns: len(held), served: make([]sparse.Vector, len(held))}, err
 	}
-	w := watch{criterion: c, rank: rank, qrels: trec.Qrels{}}
+	w := watch{criterion: c, rank: rank, qrels: trec.Qrels{}, served: make([]sparse.Vector, len(held))}
 	w.wanted, w.found = make([][]uint32, len(held)), make([][]uint32, len(held))
 	for i, ex := range held {
 		w.wanted[i] = ex.relevant
@@ -78,13 +80,16 @@ func relevantAll(passages []uint32) map[string]int {
 
 func label(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// ranking ranks the turns of the part on stage by the student's vectors.
+// ranking ranks the turns of the part on stage by the student's vectors, pruned as
+// they are to be served.
 type ranking trainer
 
 func (d *ranking) Do(i, _ int) {
 	w := &d.watch
-	if at := w.first + i; len(w.wanted[at]) > 0 {
-		w.found[at] = w.rank(d.stage.vectors[i], w.depth)
+	at := w.first + i
+	w.served[at] = d.plan.Prune.Apply(d.stage.vectors[i], d.passages)
+	if w.depth > 0 && len(w.wanted[at]) > 0 {
+		w.found[at] = w.rank(w.served[at], w.depth)
 	}
 }
 
@@ -128,7 +133,7 @@ func (t *trainer) look(ctx context.Context, measured bool) (e Epoch, err error) 
 		for b := range t.parts() {
 			t.evaluate(b, fullWeight)
 			all.add(b, t.stage.losses)
-			if measured && t.watch.depth > 0 {
+			if measured {
 				t.watch.first = first + t.stage.from
 				t.team.Do(len(b.Turns), (*ranking)(t))
 			}
@@ -142,9 +147,8 @@ func (t *trainer) look(ctx context.Context, measured bool) (e Epoch, err error) 
 	if !measured {
 		return e, nil
 	}
-	if e.Target, err = t.targeted(ctx); err != nil {
-		return e, err
-	}
+	costs := prune.Rule{}.Costs(t.watch.served, t.passages)
+	e.Served, e.Target = &costs, t.targeted(t.watch.served)
 	m, err := t.watch.measured(t.unsteered(e))
 	e.Measured = &m
 	return e, err

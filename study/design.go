@@ -330,12 +330,12 @@ func (d *designer) worth(i int, settings []Setting) (worth Worth, ok bool, err e
 			worth.Value = math.NaN()
 		default:
 			look := record.kept().Validation
-			if look == nil || look.Measured == nil {
+			if look == nil || look.Measured == nil || look.Served == nil {
 				return worth, false, fmt.Errorf("experiment %q: the trial %s was not measured on held-out conversations", e.Name, w.Key)
 			}
 			worth.Value += look.Measured.Value / n
-			worth.FLOPS += look.FLOPS / n
-			worth.L0 += look.L0 / n
+			worth.FLOPS += look.Served.FLOPS / n
+			worth.L0 += look.Served.L0 / n
 		}
 	}
 	return worth, ok, nil
