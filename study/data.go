@@ -340,10 +340,10 @@ func passages(hits []search.Hit) []uint32 {
 
 // openCheckpoints finds out what the checkpoints that students start from hold.
 func (w *workbench) openCheckpoints(context.Context) error {
-	base := w.plan.base()
+	base := w.plan.resolver.base()
 	for i, e := range w.plan.Experiments {
 		for _, s := range w.plan.systems(i) {
-			plan, err := training(slices.Concat(base, e.Set, s.Set), 0)
+			plan, err := w.plan.training(slices.Concat(base, e.Set, s.Set), 0)
 			if err != nil {
 				return err
 			}
@@ -405,7 +405,7 @@ func (w *workbench) describe(ctx context.Context) error {
 }
 
 func (w *workbench) warn(where, format string, args ...any) {
-	w.facts.Warnings = append(w.facts.Warnings, Warning{where, fmt.Sprintf(format, args...)})
+	w.facts.Warnings = append(w.facts.Warnings, Warning{Where: where, Text: fmt.Sprintf(format, args...)})
 }
 
 // overlaps warns of tests whose conversations are trained on.

@@ -201,7 +201,7 @@ func (d *designer) shareTests() error {
 func (d *designer) each(i int, chosen []Setting, do func(s point, w *wanted)) error {
 	e := d.plan.Experiments[i]
 	for _, s := range d.plan.systems(i) {
-		settings := slices.Concat(d.plan.base(), chosen, e.Set, s.Set)
+		settings := slices.Concat(d.plan.resolver.base(), chosen, e.Set, s.Set)
 		for _, seed := range d.plan.seeds(e) {
 			w, err := d.training(KindTraining, e, settings, seed)
 			if err != nil {
@@ -216,11 +216,11 @@ func (d *designer) each(i int, chosen []Setting, do func(s point, w *wanted)) er
 
 // training returns the trial of the settings and a seed.
 func (d *designer) training(kind string, e ExperimentPlan, settings []Setting, seed uint64) (*wanted, error) {
-	plan, err := training(settings, seed)
+	plan, err := d.plan.training(settings, seed)
 	if err != nil {
 		return nil, d.plan.wrongTraining(settings, fmt.Sprintf("experiment %q", e.Name), err)
 	}
-	return &wanted{Kind: kind, plan: plan, text: text(plan), name: fmt.Sprintf("%s, seed %d", e.Name, seed)}, nil
+	return &wanted{Kind: kind, plan: plan, text: d.plan.text(settings, plan), name: fmt.Sprintf("%s, seed %d", e.Name, seed)}, nil
 }
 
 // vary adds the systems of an experiment.
@@ -266,8 +266,8 @@ func (d *designer) chosen(e ExperimentPlan) (settings []Setting, ok bool, err er
 // are done.
 func (d *designer) choose(i int, chosen []Setting) error {
 	e := d.plan.Experiments[i]
-	settings := slices.Concat(d.plan.base(), chosen, e.Set, e.Select.measured())
-	plan, err := training(settings, 0)
+	settings := slices.Concat(d.plan.resolver.base(), chosen, e.Set, e.Select.measured())
+	plan, err := d.plan.training(settings, 0)
 	if err != nil {
 		return d.plan.wrongTraining(settings, fmt.Sprintf("experiment %q", e.Name), err)
 	}

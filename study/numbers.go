@@ -67,7 +67,7 @@ func (m *Measured) Numbers() []Number {
 func (l *loader) warn() {
 	r := l.results
 	add := func(where, format string, args ...any) {
-		w := Warning{where, fmt.Sprintf(format, args...)}
+		w := Warning{Where: where, Text: fmt.Sprintf(format, args...)}
 		if !slices.Contains(r.Warnings, w) {
 			r.Warnings = append(r.Warnings, w)
 		}
@@ -94,7 +94,7 @@ func (l *loader) warn() {
 	}
 	for _, test := range r.Tests {
 		for _, o := range l.odd(test) {
-			add("test "+test.Plan.Name, "%s", o)
+			r.Warnings = append(r.Warnings, Warning{Where: "test " + test.Plan.Name, Text: o.String(), Kind: o.Kind})
 		}
 	}
 }

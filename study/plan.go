@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -11,6 +12,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 
 	"parley/dialog"
+	"parley/distill"
 	"parley/measure"
 )
 
@@ -33,7 +35,8 @@ type Plan struct {
 	SaveModels  bool             `yaml:"save_models" json:"save_models"` // keep the students, too
 	Report      ReportPlan       `yaml:"report" json:"report,omitzero"`
 
-	source source
+	source   source
+	resolver *resolver
 }
 
 // EncoderPlan says what makes the passages' vectors.
@@ -144,7 +147,8 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the plan %s is not valid: %s", name, yaml.FormatError(err, false, false))
 	}
-	p := &Plan{source: source{name: name, data: data, file: file}}
+	p := &Plan{source: source{name: name, data: data, file: file}, resolver: &resolver{plans: map[string]distill.Plan{}, texts: map[string]string{}}}
+	p.resolver.base = sync.OnceValue(p.baseSettings)
 	switch bodies(file) {
 	case 0:
 		return nil, fmt.Errorf("the plan %s is empty: docs/study.md says what it holds", name)

@@ -181,8 +181,8 @@ func (p *Plan) systems(i int) []point {
 	return points
 }
 
-// base returns what the plan sets for all trainings, with its places.
-func (p *Plan) base() []Setting {
+// baseSettings returns what the plan sets for all trainings, with its places.
+func (p *Plan) baseSettings() []Setting {
 	settings := flatten("", p.Base)
 	for i := range settings {
 		path := []any{"base"}
@@ -196,8 +196,8 @@ func (p *Plan) base() []Setting {
 
 // checkTrainings resolves the plans of all systems that can be known yet.
 func (p *Plan) checkTrainings() error {
-	base := p.base()
-	if _, err := training(base, 0); err != nil {
+	base := p.resolver.base()
+	if _, err := p.training(base, 0); err != nil {
 		return p.wrongTraining(base, "base", err)
 	}
 	for i, e := range p.Experiments {
@@ -210,7 +210,7 @@ func (p *Plan) checkTrainings() error {
 		}
 		for _, s := range points {
 			settings := slices.Concat(base, e.Set, s.Set)
-			plan, err := training(settings, 0)
+			plan, err := p.training(settings, 0)
 			if err != nil {
 				return p.wrongTraining(settings, fmt.Sprintf("experiment %q", e.Name), err)
 			}
@@ -234,7 +234,7 @@ func (p *Plan) tried(i int) ([]point, error) {
 	if err != nil {
 		return nil, p.wrongExperiment(i, "select", "%w", err)
 	}
-	plan, err := training(slices.Concat(p.base(), e.Set, e.Select.measured()), 0)
+	plan, err := p.training(slices.Concat(p.resolver.base(), e.Set, e.Select.measured()), 0)
 	switch {
 	case err != nil:
 		return nil, p.wrongExperiment(i, "select", "%w", err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml"
 
@@ -181,9 +182,60 @@ func copied(value any) any {
 // file that nobody sees.
 var place = regexp.MustCompile(`^\[\d+:\d+\] `)
 
+// resolver remembers what settings came to: a design asks for the same ones
+// again and again. It is safe for concurrent use.
+type resolver struct {
+	base func() []Setting // what the study's plan sets for all trainings
+
+	mu    sync.Mutex
+	plans map[string]distill.Plan // by their settings
+	texts map[string]string       // of plans, by their settings and the seed
+}
+
 // training returns the plan of a training, the default one with the settings put
-// into it, the later over the earlier.
-func training(settings []Setting, seed uint64) (distill.Plan, error) {
+// into it, the later over the earlier, and a seed.
+func (p *Plan) training(settings []Setting, seed uint64) (distill.Plan, error) {
+	r, key := p.resolver, keyOf(settings)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	plan, known := r.plans[key]
+	if !known {
+		var err error
+		if plan, err = resolve(settings); err != nil {
+			return plan, err
+		}
+		r.plans[key] = plan
+	}
+	plan.Seed = seed
+	return plan, nil
+}
+
+// text returns the plan of a training as its file says it, every value named.
+func (p *Plan) text(settings []Setting, plan distill.Plan) string {
+	r, key := p.resolver, fmt.Sprintf("%sseed=%d", keyOf(settings), plan.Seed)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text, known := r.texts[key]
+	if !known {
+		var b strings.Builder
+		_ = plan.Write(&b) // a builder takes every write
+		text = b.String()
+		r.texts[key] = text
+	}
+	return text
+}
+
+// keyOf tells settings from others.
+func keyOf(settings []Setting) string {
+	var key []byte
+	for _, s := range settings {
+		key = fmt.Appendf(key, "%s=%#v\n", s.Path, s.Value)
+	}
+	return string(key)
+}
+
+// resolve puts settings into the default plan.
+func resolve(settings []Setting) (distill.Plan, error) {
 	tree := map[string]any{}
 	for _, s := range settings {
 		if s.Path == "seed" {
@@ -193,7 +245,6 @@ func training(settings []Setting, seed uint64) (distill.Plan, error) {
 			return distill.Plan{}, err
 		}
 	}
-	tree["seed"] = seed
 	text, err := yaml.Marshal(tree)
 	if err != nil {
 		return distill.Plan{}, err
@@ -214,17 +265,10 @@ func training(settings []Setting, seed uint64) (distill.Plan, error) {
 func culprit(settings []Setting) int {
 	n := len(settings)
 	for n > 0 {
-		if _, err := training(settings[:n-1], 0); err == nil {
+		if _, err := resolve(settings[:n-1]); err == nil {
 			break
 		}
 		n--
 	}
 	return max(n-1, 0)
-}
-
-// text returns a plan of a training as its file says it, every value named.
-func text(p distill.Plan) string {
-	var b strings.Builder
-	_ = p.Write(&b) // a builder takes every write
-	return b.String()
 }

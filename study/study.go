@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 
 	"parley/internal/durable"
+	"parley/measure"
 )
 
 // The files and folders of a study's folder.
@@ -75,8 +76,9 @@ func readJSON(path string, v any) error {
 
 // Warning is something that a reader of a study's results should know.
 type Warning struct {
-	Where string `json:"where"` // what it is about: "test canard-dev"
-	Text  string `json:"text"`  // a sentence without its full stop
+	Where string              `json:"where"`          // what it is about: "test canard-dev"
+	Text  string              `json:"text"`           // a sentence without its full stop
+	Kind  measure.WarningKind `json:"kind,omitempty"` // of one about a run
 }
 
 // within returns the path of a file in a study's folder.

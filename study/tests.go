@@ -81,7 +81,7 @@ func (w *workbench) openTests(ctx context.Context) error {
 func (w *workbench) newBench(plan TestPlan) (*bench, testRecord, error) {
 	talk, on := w.collections[plan.Turns], w.searched[plan.Passages]
 	if len(plan.Teacher) == 0 {
-		base, err := training(w.plan.base(), 0)
+		base, err := w.plan.training(w.plan.resolver.base(), 0)
 		if err != nil {
 			return nil, testRecord{}, err
 		}

@@ -42,9 +42,22 @@ func (io streams) progress(title string, total int64, unit string) *progress {
 	if io.quiet != nil && *io.quiet {
 		return nil
 	}
+	return io.newProgress(title, total, unit)
+}
+
+// estimated is progress of work that knows better than its rate how long the rest
+// takes: it says so with Stand.
+func (io streams) estimated(title string, total int64, unit string) *progress {
+	if io.quiet != nil && *io.quiet {
+		return nil
+	}
+	return io.newProgress(title, total, unit, progressbar.OptionSetPredictTime(false))
+}
+
+func (io streams) newProgress(title string, total int64, unit string, o ...progressbar.Option) *progress {
 	p := newProgress(io.err, time.Now, title, total, unit)
 	if isTerminal(io.err) {
-		p.bar = newBar(io.err, title, total, unit)
+		p.bar = newBar(io.err, title, total, unit, o...)
 		p.columns = func() int { return columns(io.err) }
 	}
 	return p
@@ -55,8 +68,8 @@ func newProgress(out io.Writer, now func() time.Time, title string, total int64,
 	return &progress{title: title, unit: unit, total: total, out: out, now: now, start: start, last: start}
 }
 
-func newBar(out io.Writer, title string, total int64, unit string) *progressbar.ProgressBar {
-	return progressbar.NewOptions64(max(total, -1),
+func newBar(out io.Writer, title string, total int64, unit string, o ...progressbar.Option) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(max(total, -1), append([]progressbar.Option{
 		progressbar.OptionSetWriter(out),
 		progressbar.OptionSetDescription(title),
 		progressbar.OptionShowDescriptionAtLineEnd(),
@@ -67,7 +80,7 @@ func newBar(out io.Writer, title string, total int64, unit string) *progressbar.
 		progressbar.OptionThrottle(progressBar),
 		progressbar.OptionUseANSICodes(true),
 		progressbar.OptionSetSpinnerChangeInterval(0), // turns with the work, needs no goroutine
-	)
+	}, o...)...)
 }
 
 // barFigures is about how many columns the figures beside a bar take.
@@ -76,7 +89,11 @@ const barFigures = 52
 // describe writes the title and the note behind the bar, cut to what fits: a
 // bar that runs over its line cannot be drawn over.
 func (p *progress) describe() {
-	words := []rune(p.title + ": " + p.note)
+	text := p.title + ": "
+	if p.left > 0 {
+		text += short(p.left) + " left, "
+	}
+	words := []rune(text + p.note)
 	room := max(len([]rune(p.title)), p.columns()-barFigures)
 	p.bar.Describe(string(words[:min(len(words), room)]))
 }
@@ -156,7 +173,7 @@ func (p *progress) Done() {
 	if p.n < p.total {
 		count = fmt.Sprintf("stopped after %d of %d %s", p.n, p.total, p.unit)
 	}
-	p.line(fmt.Sprintf("%s in %s (%s/s)", count, short(elapsed), rate(p.n-p.old, elapsed)))
+	p.line(fmt.Sprintf("%s in %s (%s)", count, short(elapsed), rate(p.n-p.old, elapsed)))
 }
 
 // show writes a line when the last one is long enough ago.
@@ -168,7 +185,7 @@ func (p *progress) show() {
 	p.last = now
 	elapsed := now.Sub(p.start)
 	if p.total <= 0 {
-		p.line(fmt.Sprintf("%d %s, %s/s", p.n, p.unit, rate(p.n, elapsed)))
+		p.line(fmt.Sprintf("%d %s, %s", p.n, p.unit, rate(p.n, elapsed)))
 		return
 	}
 	left := "time left unknown"
@@ -179,7 +196,7 @@ func (p *progress) show() {
 	case p.n > 0:
 		left = short(time.Duration(float64(elapsed)/float64(p.n)*float64(max(0, p.total-p.n)))) + " left"
 	}
-	p.line(fmt.Sprintf("%d of %d %s, %s/s, %s", p.n, p.total, p.unit, rate(p.n-p.old, elapsed), left))
+	p.line(fmt.Sprintf("%d of %d %s, %s, %s", p.n, p.total, p.unit, rate(p.n-p.old, elapsed), left))
 }
 
 func (p *progress) line(s string) {
@@ -189,19 +206,22 @@ func (p *progress) line(s string) {
 	fmt.Fprintf(p.out, "%s: %s\n", p.title, s)
 }
 
-// rate writes n per elapsed second with about three digits.
+// rate writes n per elapsed time with about three digits: a second's, or where
+// that is little a minute's.
 func rate(n int64, elapsed time.Duration) string {
 	if elapsed <= 0 {
-		return "–"
+		return "–/s"
 	}
 	r := float64(n) / elapsed.Seconds()
 	switch {
 	case r >= 100:
-		return fmt.Sprintf("%.0f", r)
+		return fmt.Sprintf("%.0f/s", r)
 	case r >= 10:
-		return fmt.Sprintf("%.1f", r)
+		return fmt.Sprintf("%.1f/s", r)
+	case r < .1 && n > 0:
+		return fmt.Sprintf("%.2f/min", 60*r)
 	}
-	return fmt.Sprintf("%.2f", r)
+	return fmt.Sprintf("%.2f/s", r)
 }
 
 // short writes d as people say it: 0.4s, 12s, 2m31s, 3h5m.

@@ -48,6 +48,27 @@ func TestProgressLines(t *testing.T) {
 		"training: 1000 turns in 2m0s (8.33/s): loss 1.23")
 }
 
+// TestProgressThatKnowsBetter: work that was begun before, of a total that grows,
+// whose time left is said by who does it.
+func TestProgressThatKnowsBetter(t *testing.T) {
+	var b bytes.Buffer
+	c := newClock()
+	p := newProgress(&b, c.now, "study", 10, "trials")
+	p.Known(4)
+	c.pass(time.Minute)
+	p.Stand(4, 10, -1)
+	c.pass(time.Minute)
+	p.Stand(5, 12, 7*time.Minute)
+	c.pass(time.Minute)
+	p.Stand(12, 12, 0)
+	p.Done()
+	wantLines(t, &b,
+		"study: 4 of 10 trials, 0.00/s, time left unknown",
+		"study: 5 of 12 trials, 0.50/min, 7m0s left",
+		"study: 12 of 12 trials, 2.67/min, 0.0s left",
+		"study: 12 trials in 3m0s (2.67/min)")
+}
+
 func TestProgressOfUnknownTotal(t *testing.T) {
 	var b bytes.Buffer
 	c := newClock()

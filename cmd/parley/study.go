@@ -101,7 +101,7 @@ func (o *studying) run(ctx context.Context, io streams, path string) error {
 	}
 	options.Progress = func(now study.Progress) {
 		if p == nil {
-			p = io.progress("study", int64(now.Total), "trials")
+			p = io.estimated("study", int64(now.Total), "trials")
 			p.Known(int64(now.Done))
 		}
 		p.Stand(int64(now.Done), int64(now.Total), now.Left)
