@@ -10,10 +10,15 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"sort"
 	"strconv"
 	"strings"
 	"testing"
+
+	"parley/collection"
+	"parley/encoder"
+	"parley/index"
 )
 
 // TestMainTableFromTheFilesAlone computes every number of the main table again,
@@ -302,5 +307,54 @@ func TestDamageIsFound(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestSavedModels: a student that is kept encodes as it did in its trial.
+func TestSavedModels(t *testing.T) {
+	text := replaced(t, small[:strings.Index(small, "  - name: sweep")], "seeds: [1, 2]", "save_models: true\nseeds: [1]")
+	dir := filepath.Join(t.TempDir(), "study")
+	mustRun(t, text, dir, testOptions(t))
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := r.System("objective/kld").Trials[0]
+	ix, err := index.Open(filepath.Join(dir, "indexes", "one"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ix.Close()
+	student, err := encoder.Open(trial.Model, ix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := collection.Open(filepath.Join(dir, "collections", "one-b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	queries, err := trial.Queries("half")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for c, err := range half.Conversations() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, turn := range c.Turns {
+			if want, asked := queries[turn.ID]; asked {
+				compared++
+				if got := student.Query(c.History(i)).Quantise(); !reflect.DeepEqual(got, want) {
+					t.Errorf("turn %s: %v, in the trial %v", turn.ID, got, want)
+				}
+			}
+		}
+	}
+	if compared != len(queries) || compared == 0 {
+		t.Errorf("compared %d of %d queries", compared, len(queries))
+	}
+	if wild := r.System("objective/wild").Trials[0]; wild.Model != "" {
+		t.Errorf("a training that failed left the student %s", wild.Model)
 	}
 }
