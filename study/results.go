@@ -147,7 +147,9 @@ type Trial struct {
 }
 
 // Kept returns the epoch whose student was kept.
-func (t *Trial) Kept() distill.Epoch { return t.record.kept() }
+func (t *Trial) Kept() distill.Epoch {
+	return (&trialRecord{History: t.History, Best: t.Best}).kept()
+}
 
 // Queries returns the queries of a test, by turn id, as they were searched with.
 func (t *Trial) Queries(test string) (map[string]sparse.Quantised, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Sizes of a drawing, in pixels. At this width its text can be read on a phone,
@@ -160,21 +161,25 @@ func logarithmic(a Axis) string {
 	return ""
 }
 
-// references draws the lines, their names above them at the left, each where it
-// leaves those above it room.
+// references draws the lines and names them at the left: those that lie close
+// together once, above the first of them or, where there is no room, below the
+// last.
 func (p *plot) references() {
 	lines := slices.DeleteFunc(slices.Clone(p.References), func(r Reference) bool { return !p.y.shows(r.Y) })
 	slices.SortStableFunc(lines, func(a, b Reference) int { return cmp.Compare(b.Y, a.Y) })
-	free := p.top - nameRoom
-	for _, r := range lines {
-		y := p.y.at(r.Y)
-		p.line("reference", p.left, y, p.right, y)
-		at := max(y-4, free+nameRoom)
-		if at > y-4 && at < y+nameRoom-1 {
-			at = y + nameRoom - 1 // wholly below the line
+	for len(lines) > 0 {
+		first := p.y.at(lines[0].Y)
+		last, names := first, []string{}
+		for len(lines) > 0 && p.y.at(lines[0].Y) < last+nameRoom+2 {
+			last = p.y.at(lines[0].Y)
+			p.line("reference", p.left, last, p.right, last)
+			names, lines = append(names, lines[0].Label), lines[1:]
 		}
-		p.text("small halo", p.left+4, at, shorten(r.Label, p.right-p.left))
-		free = at
+		at := first - 4
+		if at-nameRoom < p.top {
+			at = last + nameRoom - 1
+		}
+		p.text("small halo", p.left+4, at, shorten(strings.Join(names, ", "), p.right-p.left))
 	}
 }
 

@@ -249,6 +249,9 @@ func (r *Report) addExperiment(d *document, s *section, e Experiment) {
 		return
 	}
 	r.addFigures(d, s, e)
+	if len(e.Targets) > 0 {
+		s.add(tabular{d.ids.next("targets", e.Name), targetsTable(e)})
+	}
 	if len(e.Frontiers) > 0 {
 		s.add(tabular{d.ids.next("within", e.Name), r.withinTable(e)})
 	}
@@ -257,8 +260,8 @@ func (r *Report) addExperiment(d *document, s *section, e Experiment) {
 	}
 	var failed list
 	for _, system := range e.Systems {
-		for _, why := range system.Failed {
-			failed = append(failed, titled(system.Title, system.Name)+", "+why)
+		if n := len(system.Failed); n > 0 {
+			failed = append(failed, fmt.Sprintf("%s, %d of its trials; %s", titled(system.Title, system.Name), n, system.Failed[0]))
 		}
 	}
 	if failed != nil {
@@ -268,6 +271,27 @@ func (r *Report) addExperiment(d *document, s *section, e Experiment) {
 	if len(e.Tests) == 0 && failed == nil {
 		s.say("No trial of this experiment is done yet.")
 	}
+}
+
+func targetsTable(e Experiment) *table.Table {
+	t := table.New("Asked and got", "system", "cost", "asked", "where", "got", "95 % low", "95 % high", "off by %", "held")
+	for _, target := range e.Targets {
+		row := func(where string, got Number, low, high table.Cell, held bool) {
+			said := "no"
+			if held {
+				said = "yes"
+			}
+			t.Row(table.Text(target.Name), table.Text(target.Cost), table.Float(target.Asked, 3), table.Text(where), cell(got, 3), low, high,
+				percentCell(got.Mean/target.Asked-1), table.Text(said))
+		}
+		row("held-out conversations", target.Validation, table.Missing(), table.Missing(), target.Held)
+		for _, on := range target.Tests {
+			row(on.Test, on.Got, table.Float(on.Interval.Low, 3), table.Float(on.Interval.High, 3), on.Held)
+		}
+	}
+	t.Note(fmt.Sprintf("Held: within %s on held-out conversations, and on a test within the larger of %s and half the bootstrap's 95 %% interval, which draws whole conversations.",
+		percent(validationTolerance), percent(testTolerance)))
+	return t
 }
 
 func (r *Report) withinTable(e Experiment) *table.Table {

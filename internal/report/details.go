@@ -158,7 +158,7 @@ func byRank(d *document, c ScoreCurves) figure {
 
 // Bounds of what is shown of an example.
 const (
-	exampleTerms   = 30
+	exampleTerms   = 20
 	exampleContext = 600 // characters
 )
 

@@ -21,11 +21,16 @@ func (r *Report) addFigures(d *document, s *section, e Experiment) {
 	case study.ShowDots:
 		s.draw(e.Tests, func(c Comparison) figure { return r.dots(d, e, c) })
 	case study.ShowFrontier:
-		var all figures
+		var all, near figures
 		for _, f := range e.Frontiers {
-			all = append(all, r.plane(d, e, f))
+			all = append(all, r.plane(d, e, f, "frontier", ""))
+			if close := f.near(e.Compare); close != nil {
+				near = append(near, r.plane(d, e, *close, "near", ", loss up to "+percent(nearLoss)))
+			}
 		}
-		s.add(all)
+		s.add(all, near)
+	case study.ShowTargets:
+		s.add(asked(d, e))
 	}
 }
 
@@ -143,9 +148,9 @@ func (r *Report) dots(d *document, e Experiment, c Comparison) figure {
 
 // plane draws effectiveness against FLOPS, families joined, and the systems that
 // no other beats in both.
-func (r *Report) plane(d *document, e Experiment, f Frontier) figure {
+func (r *Report) plane(d *document, e Experiment, f Frontier, kind, which string) figure {
 	c := chart.Chart{
-		ID: d.ids.next(e.Name, "frontier", f.Test), Title: fmt.Sprintf("%v against FLOPS on %s", r.Measure, f.Test),
+		ID: d.ids.next(e.Name, kind, f.Test), Title: fmt.Sprintf("%v against FLOPS on %s%s", r.Measure, f.Test, which),
 		X: chart.Axis{Label: "FLOPS", Log: true}, Y: chart.Axis{Label: r.Measure.String(), Share: true},
 	}
 	families, best := seriesOf{}, chart.Series{Name: "best of all", Line: true, Bare: true, Steps: true}
@@ -186,4 +191,50 @@ func plotted(p FrontierPoint) chart.Point {
 	}
 	at.Hint = fmt.Sprintf("%s: %s at %s FLOPS (%s fewer, %s)", p.Name, spread(p.Value), digits(p.FLOPS.Mean, 3), times(p.Saving), lost(p.Loss))
 	return at
+}
+
+// asked draws what was got against what was asked for, a chart for each cost.
+func asked(d *document, e Experiment) figures {
+	var all figures
+	for _, cost := range []string{costFLOPS, costL0} {
+		lines := seriesOf{}
+		said := []string{}
+		for _, t := range e.Targets {
+			if t.Cost != cost {
+				continue
+			}
+			p := point(t.Asked, t.Validation)
+			p.Hint = fmt.Sprintf("held out: asked %s, got %s", digits(t.Asked, 3), digits(t.Validation.Mean, 3))
+			lines.add("held out", p)
+			said = append(said, p.Hint)
+			for _, on := range t.Tests {
+				q := chart.At(t.Asked, on.Got.Mean)
+				q.YLow, q.YHigh = on.Interval.Low, on.Interval.High
+				q.Hint = fmt.Sprintf("%s: asked %s, got %s", on.Test, digits(t.Asked, 3), digits(on.Got.Mean, 3))
+				lines.add(on.Test, q)
+				said = append(said, q.Hint)
+			}
+		}
+		if len(said) == 0 {
+			continue
+		}
+		c := chart.Chart{
+			ID: d.ids.next(e.Name, "targets", cost), Title: cost + " got against asked", X: chart.Axis{Label: cost + " asked", Zero: true}, Y: chart.Axis{Label: cost + " got", Zero: true},
+			Desc: strings.Join(said, "; ") + ". Whiskers: on held-out conversations the standard deviation over seeds, on tests the bootstrap's 95 % interval.",
+		}
+		c.Series = append([]chart.Series{equal(e.Targets, cost)}, lines.sorted(false)...)
+		all = append(all, figure{c.ID, c.Title, c})
+	}
+	return all
+}
+
+// equal is the line on which all is got that is asked for.
+func equal(targets []Target, cost string) chart.Series {
+	most := 0.0
+	for _, t := range targets {
+		if t.Cost == cost {
+			most = max(most, t.Asked)
+		}
+	}
+	return chart.Series{Name: "as asked", Line: true, Bare: true, Points: []chart.Point{chart.At(0, 0), chart.At(most, most)}}
 }

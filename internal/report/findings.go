@@ -102,6 +102,8 @@ func (r *Report) finding(e Experiment) string {
 			parts = append(parts, "on "+f.Test+", "+r.cheapest(f))
 		}
 		return "against " + e.Frontiers[0].Base + ", " + strings.Join(parts, "; ") + "."
+	case e.Show == study.ShowTargets:
+		return held(e.Targets)
 	}
 	text := byTest(e.Tests, r.best)
 	if text == "" {
@@ -162,6 +164,27 @@ func lost(loss float64) string {
 		return "gain " + percent(-loss)
 	}
 	return "loss " + percent(loss)
+}
+
+// held counts the targets that were met.
+func held(targets []Target) string {
+	if len(targets) == 0 {
+		return ""
+	}
+	validation, tests, all := 0, 0, 0
+	for _, t := range targets {
+		if t.Held {
+			validation++
+		}
+		for _, on := range t.Tests {
+			all++
+			if on.Held {
+				tests++
+			}
+		}
+	}
+	return fmt.Sprintf("%d of %d targets are met within %s on held-out conversations, and %d of %d on test conversations within the larger of %s and the bootstrap's 95 %% interval.",
+		validation, len(targets), percent(validationTolerance), tests, all, percent(testTolerance))
 }
 
 // spread writes a share with its deviation.

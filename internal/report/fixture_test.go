@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"parley/collection"
+	"parley/distill"
 	"parley/measure"
 	"parley/sparse"
 	"parley/study"
@@ -215,16 +216,20 @@ func (f *fixture) report(times bool) *Report {
 	return r
 }
 
-// moments returns the mean and the standard deviation (n−1) of values.
-func moments(values []float64) (mean, deviation float64) {
-	for _, v := range values {
-		mean += v / float64(len(values))
+// steer adds an experiment about targets: the first is met everywhere, the
+// second on held-out conversations alone, the third nowhere.
+func (f *fixture) steer() {
+	var systems []*study.System
+	systems = append(systems, f.system(&study.System{Name: "free"}, 1.4, 8))
+	for i, off := range []float64{1.02, 1.3, 2} {
+		s := f.system(&study.System{Name: fmt.Sprint("target ", i)}, 1.4, 4)
+		s.Plan.Objective.Target.FLOPS = s.Measured[0].FLOPS.Mean * off
+		for seed, trial := range s.Trials {
+			held := s.Plan.Objective.Target.FLOPS * []float64{1.01, .96, .9}[i] * (1 + .01*float64(seed-1))
+			trial.Best = 1
+			trial.History = []distill.Epoch{{Epoch: 1, Validation: &distill.Epoch{Target: &distill.Targeted{Cost: held}}}}
+		}
+		systems = append(systems, s)
 	}
-	for _, v := range values {
-		deviation += (v - mean) * (v - mean)
-	}
-	if len(values) < 2 {
-		return mean, 0
-	}
-	return mean, math.Sqrt(deviation / float64(len(values)-1))
+	f.experiment(study.ExperimentPlan{Name: "targets"}, systems...)
 }

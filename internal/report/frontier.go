@@ -78,6 +78,25 @@ func (f *Frontier) families() []string {
 	return families
 }
 
+// nearLoss is the loss up to which a frontier is drawn once more, larger.
+const nearLoss = .05
+
+// near returns the part of a frontier within nearLoss; nil where that is all of
+// it, or too little for a chart.
+func (f *Frontier) near(base string) *Frontier {
+	part := Frontier{Test: f.Test, Base: f.Base}
+	for _, p := range f.Points {
+		if p.Loss <= nearLoss || p.System == base {
+			part.Points = append(part.Points, p)
+		}
+	}
+	if len(part.Points) == len(f.Points) || len(part.Points) < 3 {
+		return nil
+	}
+	part.Pareto = pareto(part.Points)
+	return &part
+}
+
 func (f *Frontier) within(family string, loss float64) Within {
 	w := Within{Family: family, Loss: loss}
 	for _, p := range f.Points {

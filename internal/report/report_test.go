@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
@@ -19,8 +20,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
+	"parley/measure"
 	"parley/study"
 )
 
@@ -48,7 +50,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(string(want), string(files[name])); diff != "" {
+		if diff := gocmp.Diff(string(want), string(files[name])); diff != "" {
 			t.Errorf("%s: -want +got\n%s", name, diff)
 		}
 	}
@@ -114,11 +116,59 @@ func TestNumbers(t *testing.T) {
 		for _, e := range f.results.Experiments {
 			check(slug(e.Plan.Name)+"-"+name, test, e.Systems)
 		}
+		checkMarks(t, f.results.Experiments[2], test, records(t, files["tables/frontier-"+name+".csv"]))
 		for i, row := range records(t, files["tables/turns-"+name+".csv"]) {
 			n := f.results.Baselines[1].Measured[test].Numbers()[i]
 			rounded(t, "L0 of a turn", row["history, L0"], n.L0)
 			rounded(t, "R@10 of a turn", row["history, R@10"], n.Values[0])
 		}
+	}
+}
+
+// checkMarks computes the marks of a table anew: a t-test for each pair of means
+// over turns, and Holm's steps down the sorted p-values.
+func checkMarks(t *testing.T, e *study.Experiment, test int, rows []map[string]string) {
+	t.Helper()
+	base := e.Base().Measured[test].Evaluation
+	marked := 0
+	for j, name := range base.Measures {
+		type tested struct {
+			row int
+			p   float64
+			up  bool
+		}
+		var all []tested
+		for i, s := range e.Systems {
+			if s == e.Base() {
+				continue
+			}
+			var d []float64
+			for turn, v := range s.Measured[test].Evaluation.Values[j] {
+				d = append(d, v-base.Values[j][turn])
+			}
+			value, p := measure.TTest(d)
+			all = append(all, tested{i, p, value > 0})
+		}
+		slices.SortFunc(all, func(a, b tested) int { return cmp.Compare(a.p, b.p) })
+		want := make([]string, len(rows))
+		for rank, x := range all {
+			if x.p*float64(len(all)-rank) >= .05 {
+				break
+			}
+			want[x.row] = "▼"
+			if x.up {
+				want[x.row] = "▲"
+			}
+			marked++
+		}
+		for i, row := range rows {
+			if got := row[name.String()+" mark"]; got != want[i] {
+				t.Errorf("%s, %v is marked %q, want %q", e.Systems[i].Name, name, got, want[i])
+			}
+		}
+	}
+	if marked == 0 {
+		t.Error("nothing is significant: the marks are not tested")
 	}
 }
 

@@ -22,6 +22,7 @@ type Experiment struct {
 	Systems   []System     `json:"systems,omitempty"` // in the order of the plan
 	Tests     []Comparison `json:"tests,omitempty"`
 	Frontiers []Frontier   `json:"frontiers,omitempty"` // by test
+	Targets   []Target     `json:"targets,omitempty"`
 	Selection *Selection   `json:"selection,omitempty"`
 }
 
@@ -77,6 +78,9 @@ func (m *maker) compareExperiments() error {
 				e.Frontiers = append(e.Frontiers, m.report.frontier(e, c))
 			}
 		}
+		if e.Show == study.ShowTargets {
+			e.Targets = m.targets(found)
+		}
 		m.report.Experiments = append(m.report.Experiments, e)
 	}
 	return nil
@@ -108,6 +112,8 @@ func (e *Experiment) shape(found *study.Experiment) {
 		e.Show = showSelection
 	case found.Plan.Show != "":
 		e.Show = found.Plan.Show
+	case steered(found):
+		e.Show = study.ShowTargets
 	case axis:
 		e.Show = study.ShowLines
 	case len(found.Systems) > 1:
@@ -283,18 +289,19 @@ func valueText(v any) string {
 }
 
 // family gives each system of a frontier what it is joined to others by: the
-// settings that its point touches, without what all of them begin and end with.
+// settings in which it differs from the one compared with, without the keys that
+// all of them begin and end with.
 func (e *Experiment) family() {
+	base := e.system(e.Compare)
 	keys := make([][]string, len(e.Systems))
 	var all [][]string
 	for i, s := range e.Systems {
 		for _, o := range s.Settings {
-			if o.Value == nil || s.Name == e.Compare {
+			if own, has := valueOf(base, o.Path); o.Value == nil || has && reflect.DeepEqual(own, o.Value) {
 				continue
 			}
-			path := strings.Split(o.Path, ".")
 			keys[i] = append(keys[i], o.Path)
-			all = append(all, path)
+			all = append(all, strings.Split(o.Path, "."))
 		}
 	}
 	head, tail := shared(all)

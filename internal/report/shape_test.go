@@ -48,6 +48,9 @@ func TestShape(t *testing.T) {
 		{"families", study.ExperimentPlan{Show: study.ShowFrontier}, systems(
 			nil, set("objective.l1.weight", 1), set("objective.df_l1.weight", 2), both(set("objective.l1.weight", 1), set("objective.flops.weight", 1)),
 		), study.ShowFrontier, "/l1/df_l1/l1 + flops"},
+		{"families beside what is off", study.ExperimentPlan{Show: study.ShowFrontier}, systems(
+			set("objective.df_l1.weight", 0), set("objective.df_l1.weight", 2), both(set("objective.df_l1.weight", 0), set("objective.l1.weight", 1)),
+		), study.ShowFrontier, "/df_l1/l1"},
 		{"one family", study.ExperimentPlan{Show: study.ShowFrontier}, systems(nil, set("objective.l1.weight", 1), set("objective.l1.weight", 2)), study.ShowFrontier, "/objective.l1.weight/objective.l1.weight"},
 		{"a selection", study.ExperimentPlan{Select: &study.SelectPlan{}}, nil, showSelection, ""},
 	} {
@@ -74,6 +77,35 @@ func TestPareto(t *testing.T) {
 	got := pareto([]FrontierPoint{point("dear", 4, .8), point("worse", 3, .7), point("good", 2, .79), point("twin", 2, .79), point("cheap", 1, .6), point("zero", .5, 0)})
 	if s := strings.Join(got, " "); s != "dear good cheap zero" {
 		t.Errorf("the frontier is %s", s)
+	}
+}
+
+func TestFrontier(t *testing.T) {
+	f := Frontier{Test: "t", Base: "base", Points: []FrontierPoint{
+		{System: "base", Saving: 1},
+		{System: "a1", Family: "a", Saving: 2, Loss: .004},
+		{System: "a2", Family: "a", Saving: 3, Loss: .015},
+		{System: "a3", Family: "a", Saving: 9, Loss: .3},
+		{System: "b1", Family: "b", Saving: 4, Loss: .04},
+	}}
+	if got := strings.Join(f.families(), " "); got != "a b" {
+		t.Errorf("families %s", got)
+	}
+	for _, c := range []struct {
+		family string
+		loss   float64
+		want   string
+	}{{"a", .01, "a1"}, {"a", .02, "a2"}, {"b", .02, ""}} {
+		if got := f.within(c.family, c.loss); got.System != c.want {
+			t.Errorf("within %v of %s: %+v", c.loss, c.family, got)
+		}
+	}
+	if near := f.near("base"); near == nil || len(near.Points) != 4 {
+		t.Errorf("near: %+v", near)
+	}
+	f.Points = f.Points[:3]
+	if near := f.near("base"); near != nil {
+		t.Errorf("a chart of all is drawn twice: %+v", near)
 	}
 }
 
