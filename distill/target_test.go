@@ -2,12 +2,14 @@ package distill
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -254,5 +256,50 @@ func TestScales(t *testing.T) {
 	}}, nil)
 	if got := s.mean(nil).Scales; got == nil || *got != (Scales{Teacher: 2, Student: .5}) {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestSpladeIsSteered says that a transformer is steered too, in parts as at once,
+// and that the controller's state is a part of a checkpoint.
+func TestSpladeIsSteered(t *testing.T) {
+	p := spladePlan()
+	p.Optimiser.Epochs, p.Validation.Share = 2, .3
+	p.Objective.L1.Weight, p.Objective.FLOPS.Weight = .1, .01
+	p.Objective.Target = objective.TargetPlan{L0: 10, By: "l1"}
+	keeper := &keeper{}
+	run := func(bound int) *trainer {
+		q := p
+		q.Optimiser.MicroBatch = bound
+		tr := spladeTrainer(t, q, Options{Workers: 2})
+		for !tr.done() {
+			if err := tr.runEpoch(context.Background(), nil, keeper); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return tr
+	}
+	whole, parts := run(0), run(60)
+	if s := whole.steering; s.Weight <= 0 || s.Looked == 0 || s.Start <= 10 {
+		t.Errorf("%+v", s)
+	}
+	for i, e := range whole.history {
+		a, b := e.Validation.Target, parts.history[i].Validation.Target
+		if a.Turns != len(whole.held) || math.Abs(a.Cost-b.Cost) > .02*a.Cost || math.Abs(math.Log(a.Weight/b.Weight)) > .1 {
+			t.Errorf("epoch %d: at once %+v, in parts %+v", i+1, a, b)
+		}
+	}
+	text, err := json.Marshal(whole.place())
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := spladeTrainer(t, p, Options{})
+	if !again.goTo(text) || !reflect.DeepEqual(again.place(), whole.place()) {
+		t.Error("the state of the steering did not survive")
+	}
+	for _, damaged := range []string{`"Sum":9e9,"Side"`, `"Sum":null,"Looked":-1,"Side"`} {
+		edited := regexp.MustCompile(`"Sum":[^,]+,"Side"`).ReplaceAllString(string(text), damaged)
+		if edited == string(text) || again.goTo([]byte(edited)) {
+			t.Errorf("the state %s was taken", edited)
+		}
 	}
 }
