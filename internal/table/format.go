@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	pretty "github.com/jedib0t/go-pretty/v6/table"
@@ -163,11 +164,19 @@ func markdown(_ int, c Cell) string {
 
 // EscapeMarkdown makes text show as it is on a page of Markdown, wherever in a
 // line it stands but at its beginning. Pipes are the table's own concern.
-func EscapeMarkdown(s string) string { return markdownEscaper.Replace(s) }
+func EscapeMarkdown(s string) string {
+	s = entity.ReplaceAllString(s, "&amp;$1")
+	return markdownEscaper.Replace(tag.ReplaceAllString(s, "&lt;$1"))
+}
 
-var markdownEscaper = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "$", `\$`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
+// What begins an entity and a tag or an address; elsewhere, as in p < .05, the
+// signs stand for themselves.
+var (
+	entity = regexp.MustCompile(`&([#A-Za-z])`)
+	tag    = regexp.MustCompile(`<([A-Za-z/!?])`)
 )
+
+var markdownEscaper = strings.NewReplacer(`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "~", `\~`, "$", `\$`)
 
 // noBreak is the blank that the library's right alignment leaves in place.
 const noBreak = "\u00a0"
