@@ -163,6 +163,7 @@ func TestPlanReadBack(t *testing.T) {
 func FuzzReadPlan(f *testing.F) {
 	f.Add("student: {kind: mlp}\nseed: 3\n")
 	f.Add("objective:\n  df_l1: {weight: 1e-1, shape: linear}\n")
+	f.Add("candidates: {gold: true}\nobjective: {kld: {weight: .9, alpha: {gamma: 2, by: student}}, infonce: {weight: .1, learned: true, negatives: batch}, hinge: {weight: 1}}\n")
 	f.Add("teacher: {rewriters: [a, b], reachable: no}")
 	f.Fuzz(func(t *testing.T, text string) {
 		plan, err := ReadPlan(strings.NewReader(text), "fuzz", DefaultPlan(StudentMLP))
