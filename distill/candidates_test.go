@@ -244,6 +244,31 @@ func TestStudentRanksAnew(t *testing.T) {
 	}
 }
 
+// TestSpladeRanksItself lets a transformer rank, a few turns at once, whose
+// dropout is for training alone.
+func TestSpladeRanksItself(t *testing.T) {
+	p := spladePlan()
+	p.Candidates = sample.Plan{Depth: 7, From: []sample.Source{{Sampler: sample.Top, Ranking: sample.Student, N: 4}}}
+	p.Optimiser.MicroBatch = 60
+	tr := spladeTrainer(t, p, Options{Workers: 2})
+	var rows [2][]uint32
+	for i := range rows {
+		if err := tr.rankAnew(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		rows[i] = slices.Clone(tr.ranked.rows)
+	}
+	if !slices.Equal(rows[0], rows[1]) {
+		t.Error("the same student ranks in two ways")
+	}
+	if n := len(tr.ranked.of(0)); n != 7 {
+		t.Errorf("%d passages are ranked, want 7", n)
+	}
+	if err := tr.step([]int{3, 1, 4}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRankedDue(t *testing.T) {
 	at := func(every sample.Refresh, depth int) (due []int) {
 		r := ranked{depth: depth, every: every}

@@ -165,6 +165,9 @@ func FuzzReadPlan(f *testing.F) {
 	f.Add("objective:\n  df_l1: {weight: 1e-1, shape: linear}\n")
 	f.Add("candidates: {gold: true}\nobjective: {kld: {weight: .9, alpha: {gamma: 2, by: student}}, infonce: {weight: .1, learned: true, negatives: batch}, hinge: {weight: 1}}\n")
 	f.Add("teacher: {rewriters: [a, b], reachable: no}")
+	f.Add("candidates: {depth: 9, gold: true, from: [{sampler: window, ranking: student, n: 3, last: 7}], refresh: {steps: 9}}")
+	f.Add("candidates: {from: [{sampler: top, n: 3}, {sampler: importance, n: 5, power: .5}, {sampler: random, n: 2, outside: teacher}]}")
+	f.Add("candidates: {correct: true, from: [{sampler: stratified, n: 8, over: score, strata: 3, share: proportional}]}")
 	f.Fuzz(func(t *testing.T, text string) {
 		plan, err := ReadPlan(strings.NewReader(text), "fuzz", DefaultPlan(StudentMLP))
 		if err != nil {
