@@ -15,6 +15,9 @@ TEXT ·tileAVX2(SB), NOSPLIT|NOFRAME, $0-8
 	SHLQ $2, R9
 	SHLQ $2, R10
 	SHLQ $2, R11
+	MOVQ job_k(DI), R8
+	IMULQ R11, R8
+	ADDQ R8, BX
 full_1:
 	CMPQ R12, $6
 	JLT last_3
@@ -47,7 +50,7 @@ full_1:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_5
@@ -145,6 +148,8 @@ unrolled_4:
 	VFMADD231PS Y13, Y15, Y11
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_4
 single_5:
@@ -263,7 +268,7 @@ last_3:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_12
@@ -349,6 +354,8 @@ unrolled_11:
 	VFMADD231PS Y13, Y14, Y9
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_11
 single_12:
@@ -449,7 +456,7 @@ fewer_10:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_19
@@ -523,6 +530,8 @@ unrolled_18:
 	VFMADD231PS Y13, Y15, Y7
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_18
 single_19:
@@ -606,7 +615,7 @@ fewer_17:
 	VXORPS Y4, Y4, Y4
 	VXORPS Y5, Y5, Y5
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_26
@@ -664,6 +673,8 @@ unrolled_25:
 	VFMADD231PS Y12, Y14, Y4
 	VFMADD231PS Y13, Y14, Y5
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_25
 single_26:
@@ -731,7 +742,7 @@ fewer_24:
 	VXORPS Y2, Y2, Y2
 	VXORPS Y3, Y3, Y3
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_33
@@ -777,6 +788,8 @@ unrolled_32:
 	VFMADD231PS Y12, Y15, Y2
 	VFMADD231PS Y13, Y15, Y3
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_32
 single_33:
@@ -829,7 +842,7 @@ fewer_31:
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_40
@@ -863,6 +876,8 @@ unrolled_39:
 	VFMADD231PS Y12, Y14, Y0
 	VFMADD231PS Y13, Y14, Y1
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	ADDQ $64, BX
 	SUBQ $4, R8
 	JGE unrolled_39
 single_40:
@@ -911,6 +926,9 @@ TEXT ·tileAVX512(SB), NOSPLIT|NOFRAME, $0-8
 	SHLQ $2, R9
 	SHLQ $2, R10
 	SHLQ $2, R11
+	MOVQ job_k(DI), R8
+	IMULQ R11, R8
+	ADDQ R8, BX
 full_45:
 	CMPQ R12, $12
 	JLT last_47
@@ -983,7 +1001,7 @@ full_45:
 	ADDQ R9, R14
 	LEAQ (R14)(R9*2), R15
 	ADDQ R9, R15
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_49
@@ -1161,6 +1179,9 @@ unrolled_48:
 	ADDQ R10, R13
 	ADDQ R10, R14
 	ADDQ R10, R15
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_48
 single_49:
@@ -1386,7 +1407,7 @@ last_47:
 	ADDQ R9, R14
 	LEAQ (R14)(R9*2), R15
 	ADDQ R9, R15
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_56
@@ -1552,6 +1573,9 @@ unrolled_55:
 	ADDQ R10, R13
 	ADDQ R10, R14
 	ADDQ R10, R15
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_55
 single_56:
@@ -1758,7 +1782,7 @@ fewer_54:
 	ADDQ R9, R14
 	LEAQ (R14)(R9*2), R15
 	ADDQ R9, R15
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_63
@@ -1912,6 +1936,9 @@ unrolled_62:
 	ADDQ R10, R13
 	ADDQ R10, R14
 	ADDQ R10, R15
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_62
 single_63:
@@ -2100,7 +2127,7 @@ fewer_61:
 	ADDQ R9, R13
 	LEAQ (R13)(R9*2), R14
 	ADDQ R9, R14
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_70
@@ -2238,6 +2265,9 @@ unrolled_69:
 	ADDQ R10, AX
 	ADDQ R10, R13
 	ADDQ R10, R14
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_69
 single_70:
@@ -2409,7 +2439,7 @@ fewer_68:
 	ADDQ R9, R13
 	LEAQ (R13)(R9*2), R14
 	ADDQ R9, R14
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_77
@@ -2535,6 +2565,9 @@ unrolled_76:
 	ADDQ R10, AX
 	ADDQ R10, R13
 	ADDQ R10, R14
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_76
 single_77:
@@ -2690,7 +2723,7 @@ fewer_75:
 	ADDQ R9, R13
 	LEAQ (R13)(R9*2), R14
 	ADDQ R9, R14
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_84
@@ -2804,6 +2837,9 @@ unrolled_83:
 	ADDQ R10, AX
 	ADDQ R10, R13
 	ADDQ R10, R14
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_83
 single_84:
@@ -2941,7 +2977,7 @@ fewer_82:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_91
@@ -3039,6 +3075,9 @@ unrolled_90:
 	VFMADD231PS Z25, Z31, Z11
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_90
 single_91:
@@ -3159,7 +3198,7 @@ fewer_89:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_98
@@ -3245,6 +3284,9 @@ unrolled_97:
 	VFMADD231PS Z25, Z30, Z9
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_97
 single_98:
@@ -3349,7 +3391,7 @@ fewer_96:
 	MOVQ SI, AX
 	LEAQ (AX)(R9*2), R13
 	ADDQ R9, R13
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_105
@@ -3423,6 +3465,9 @@ unrolled_104:
 	VFMADD231PS Z25, Z29, Z7
 	ADDQ R10, AX
 	ADDQ R10, R13
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_104
 single_105:
@@ -3509,7 +3554,7 @@ fewer_103:
 	VPXORD Z4, Z4, Z4
 	VPXORD Z5, Z5, Z5
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_112
@@ -3567,6 +3612,9 @@ unrolled_111:
 	VFMADD231PS Z24, Z28, Z4
 	VFMADD231PS Z25, Z28, Z5
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_111
 single_112:
@@ -3636,7 +3684,7 @@ fewer_110:
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_119
@@ -3682,6 +3730,9 @@ unrolled_118:
 	VFMADD231PS Z24, Z27, Z2
 	VFMADD231PS Z25, Z27, Z3
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_118
 single_119:
@@ -3735,7 +3786,7 @@ fewer_117:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	MOVQ SI, AX
-	MOVQ BX, CX
+	MOVQ job_b(DI), CX
 	MOVQ job_k(DI), R8
 	SUBQ $4, R8
 	JLT single_126
@@ -3769,6 +3820,9 @@ unrolled_125:
 	VFMADD231PS Z24, Z26, Z0
 	VFMADD231PS Z25, Z26, Z1
 	ADDQ R10, AX
+	PREFETCHT0 0(BX)
+	PREFETCHT0 64(BX)
+	ADDQ $128, BX
 	SUBQ $4, R8
 	JGE unrolled_125
 single_126:

@@ -32,8 +32,10 @@ func (s screening) step() int {
 // screen writes the kernel that marks columns of a panel: all tiles of rows, and
 // a last one of fewer.
 //
-//	DI job   SI a   BX b   R9 aRow   R10 terms of the rows   R11 columns   R12 rows left
+//	DI job   SI a   R9 aRow   R10 terms of the rows   R11 columns   R12 rows left
 //	in a tile: CX in b   R8 words left   AX, R13, R14, R15 rows 0, 3, 6 and 9 of a
+//
+// BX goes through the panel behind b, as in products.
 func (s screening) screen(f *file) {
 	f.function(s.name, 8)
 	f.op("MOVQ j+0(FP), DI")
@@ -41,6 +43,8 @@ func (s screening) screen(f *file) {
 		f.op("MOVQ screenJob_%s", load)
 	}
 	f.op("SHLQ $2, R9")
+	f.op("IMUL3Q $%d, R9, R8", s.step()/4)
+	f.op("ADDQ R8, BX")
 	full, end, last := f.label("full"), f.label("end"), f.label("last")
 	f.line("%s:", full)
 	f.op("CMPQ R12, $%d", s.rows)
@@ -82,7 +86,7 @@ func (s screening) rowsOf(f *file, rows int) {
 			f.op("ADDQ R9, %s", r)
 		}
 	}
-	f.op("MOVQ BX, CX")
+	f.op("MOVQ screenJob_b(DI), CX")
 	f.op("MOVQ screenJob_words(DI), R8")
 	loop := f.label("words")
 	f.op("PCALIGN $32")
@@ -91,6 +95,10 @@ func (s screening) rowsOf(f *file, rows int) {
 		s.word(f, rows, word)
 	}
 	f.op("ADDQ $%d, CX", 4*s.step())
+	for at := 0; at < 2*s.bytes; at += 64 {
+		f.op("PREFETCHT0 %d(BX)", at)
+	}
+	f.op("ADDQ $%d, BX", 2*s.bytes)
 	for i, base := range []string{"AX", "R13", "R14", "R15"} {
 		if rows > 3*i {
 			f.op("ADDQ $16, %s", base)
@@ -113,9 +121,6 @@ func (s screening) word(f *file, rows, word int) {
 		} else {
 			f.op("VPMOVSXBW %d(CX), %s", word*s.step()+j*s.bytes/2, s.reg(first+j))
 		}
-	}
-	for at := 0; at < s.step(); at += 64 {
-		f.op("PREFETCHT0 %d(CX)", word*s.step()+at+2048)
 	}
 	for i := range rows {
 		base := []string{"AX", "R13", "R14", "R15"}[i/3]
