@@ -21,21 +21,23 @@ import (
 	"parley/internal/durable"
 	"parley/internal/model"
 	"parley/internal/prune"
+	"parley/internal/questions"
 	"parley/internal/table"
 	"parley/sparse"
 )
 
 // modelPrune is the command line of model prune.
 type modelPrune struct {
-	keep    pruneFlags
-	flops   float64
-	l0      float64
-	turns   []string
-	index   string
-	mode    string
-	workers int
-	json    bool
-	output  string
+	keep     pruneFlags
+	flops    float64
+	l0       float64
+	turns    []string
+	index    string
+	mode     string
+	measured string
+	workers  int
+	json     bool
+	output   string
 }
 
 func newModelPruneCommand(io streams) *cobra.Command {
@@ -58,8 +60,9 @@ One term of a query always stays: the heaviest, or the one of the highest value
 per cost. With --flops or --l0 the value per
 cost is chosen so that the queries of given conversations cost at most so much in
 the mean (--turns, --index): the share of the passages that a query's terms touch,
-summed over the terms, or their number. Conversations to measure by are not those
-to test by.`,
+summed over the terms, or their number. As for parley search, the turns are those
+that have judgements, or all where there are none. Conversations to measure by are
+not those to test by.`,
 		Example: `  parley model prune student --value-per-cost .5 -o cheap
   parley model prune student --flops .3 --turns data/mine --index mine.index -o cheap
   parley model prune splade --mass .95 --turns data/mine --index splade.index -o short`,
@@ -79,6 +82,7 @@ to test by.`,
 	flags.StringSliceVar(&o.turns, "turns", nil, "folders of collections whose turns the costs are measured on")
 	flags.StringVar(&o.index, "index", "", "folder of the index that is searched")
 	flags.StringVar(&o.mode, "query", "history", "query mode that the model reads: last, questions, history, rewrite or rewrite:NAME")
+	flags.StringVar(&o.measured, "measure", "", "judged or all turns (default judged, where a collection has judgements)")
 	flags.IntVar(&o.workers, "workers", 0, "goroutines; they change no result (default: one for each processor)")
 	flags.BoolVar(&o.json, "json", false, "write JSON for programs")
 	flags.StringVarP(&o.output, "output", "o", "", "folder of the pruned model")
@@ -114,6 +118,8 @@ func (o *modelPrune) check(given func(flag string) bool) (dialog.Mode, error) {
 		return mode, usagef("--turns and --index measure costs together: name both, or none")
 	case o.keep.rule == prune.Rule{} && o.flops == 0 && o.l0 == 0:
 		return mode, usagef("nothing would be pruned: name --value-per-cost, --threshold, --mass or --top-k, or --flops or --l0")
+	case o.measured != "" && o.measured != "judged" && o.measured != "all":
+		return mode, usagef("--measure %s: use judged or all", o.measured)
 	case o.workers < 0:
 		return mode, usagef("--workers %d: it cannot be negative", o.workers)
 	case o.workers == 0:
@@ -221,26 +227,20 @@ func (o *modelPrune) encode(ctx context.Context, io streams, dir string, mode di
 	if err != nil {
 		return nil, err
 	}
+	var asked questions.List
+	for _, dir := range o.turns {
+		if err := o.ask(&asked, dir, mode); err != nil {
+			return nil, err
+		}
+	}
 	contexts := func(yield func(dialog.Context, error) bool) {
-		for _, dir := range o.turns {
-			c, err := collection.Open(dir)
-			if err != nil {
-				yield(nil, err)
+		for _, q := range asked.Questions {
+			if !yield(q.Context, ctx.Err()) {
 				return
-			}
-			for conversation, err := range c.Conversations() {
-				for i := range conversation.Turns {
-					if asked, ok := mode.Context(conversation, i); ok && !yield(asked, errors.Join(err, ctx.Err())) {
-						return
-					}
-				}
-				if err != nil && !yield(nil, err) {
-					return
-				}
 			}
 		}
 	}
-	p := io.progress("encode", -1, "turns")
+	p := io.progress("encode", int64(len(asked.Questions)), "turns")
 	defer p.Done()
 	var all []sparse.Vector
 	for v, err := range ordered(contexts, o.workers, 1, func(_ int, asked dialog.Context) sparse.Vector { return enc.Query(asked) }) {
@@ -251,6 +251,29 @@ func (o *modelPrune) encode(ctx context.Context, io streams, dir string, mode di
 		p.Add(1)
 	}
 	return all, nil
+}
+
+// ask adds the turns of the collection dir that costs are measured on.
+func (o *modelPrune) ask(asked *questions.List, dir string, mode dialog.Mode) error {
+	c, err := collection.Open(dir)
+	if err != nil {
+		return err
+	}
+	qrels, err := c.Qrels()
+	if err != nil {
+		return err
+	}
+	if o.measured == "judged" && len(qrels) == 0 {
+		return fmt.Errorf("%s has no judgements: measure its turns with --measure all", dir)
+	}
+	all := o.measured == "all" || len(qrels) == 0
+	for conversation, err := range c.Conversations() {
+		if err != nil {
+			return err
+		}
+		asked.Add(conversation, mode, qrels, func(_ dialog.Turn, judged bool) bool { return all || judged })
+	}
+	return nil
 }
 
 // write writes the model with a rule, and what is known of its training.
