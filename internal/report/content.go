@@ -253,7 +253,7 @@ func (r *Report) addExperiment(d *document, s *section, e Experiment) {
 		s.add(tabular{d.ids.next("targets", e.Name), targetsTable(e)})
 	}
 	if len(e.Frontiers) > 0 {
-		s.add(tabular{d.ids.next("within", e.Name), r.withinTable(e)})
+		s.add(tabular{d.ids.next("within", e.Name), r.withinTable(e)}, tabular{d.ids.next("equal", e.Name), r.equalTable(e)})
 	}
 	for _, c := range e.Tests {
 		s.add(tabular{d.ids.next(e.Name, c.Test), r.comparisonTable(c, "system", e.title()+": "+r.testTitle(c.Test))})
@@ -295,25 +295,46 @@ func targetsTable(e Experiment) *table.Table {
 }
 
 func (r *Report) withinTable(e Experiment) *table.Table {
-	header := []string{"test", "settings"}
-	for _, loss := range losses {
-		header = append(header, "within "+percent(loss), "× fewer FLOPS", "loss %")
-	}
-	t := table.New(fmt.Sprintf("The cheapest system that was measured within a relative loss of %v", r.Measure), header...)
+	t := table.New(fmt.Sprintf("The cheapest system within a relative loss of %v", r.Measure),
+		"test", "settings", "loss at most %", "system", "× fewer FLOPS", r.Measure.String(), "difference %", "95 % low", "high")
 	for _, f := range e.Frontiers {
-		for i := 0; i < len(f.Within); i += len(losses) {
-			cells := []table.Cell{table.Text(f.Test), table.Text(f.Within[i].Family)}
-			for _, w := range f.Within[i : i+len(losses)] {
-				if w.System == "" {
-					cells = append(cells, table.Text("none"), table.Missing(), table.Missing())
-					continue
-				}
-				cells = append(cells, table.Text(w.Name), savingCell(w.Saving), percentCell(w.Lost))
+		for _, w := range f.Within {
+			most := percentCell(w.Loss)
+			if w.Family == chosenFamily {
+				most = table.Missing()
 			}
-			t.Row(cells...)
+			if w.Point == nil {
+				t.Row(table.Text(f.Test), table.Text(w.Family), most, table.Text("none"), table.Missing(), table.Missing(), table.Missing(), table.Missing(), table.Missing())
+				continue
+			}
+			t.Row(table.Text(f.Test), table.Text(w.Family), most, table.Text(w.Point.Name), savingCell(w.Point.Saving),
+				shareCell(w.Point.Value).Marked(sign(w.Point.Mark)), percentCell(-w.Point.Loss), percentCell(w.Low), percentCell(w.High))
 		}
 	}
-	t.Note("Against " + e.Frontiers[0].Base + ", means over seeds. Nothing is interpolated between systems.")
+	note := fmt.Sprintf("Against %s, means over seeds; ▲ ▼ as in the tables below. Intervals: bootstrap of the paired difference that draws whole conversations, over the mean of %s. ", e.Frontiers[0].Base, e.Frontiers[0].Base)
+	t.Note(note + "The system is picked by the test itself, as an oracle along the frontier would; only what was chosen on held-out conversations knew nothing of the test.")
+	return t
+}
+
+func (r *Report) equalTable(e Experiment) *table.Table {
+	first := e.Frontiers[0].families()
+	reference := ""
+	if len(first) > 0 {
+		reference = first[0]
+	}
+	t := table.New(fmt.Sprintf("FLOPS at equal %v", r.Measure), "test", "settings", "at a loss of %", "FLOPS", "× fewer than "+e.Frontiers[0].Base, "× fewer than "+reference)
+	show := func(n *Number, digits int) table.Cell {
+		if n == nil {
+			return table.Missing()
+		}
+		return cell(*n, digits)
+	}
+	for _, f := range e.Frontiers {
+		for _, q := range f.Equal {
+			t.Row(table.Text(f.Test), table.Text(q.Family), percentCell(q.Loss), show(q.FLOPS, 3), show(q.Saving, 2), show(q.Against, 2))
+		}
+	}
+	t.Note("Interpolated seed by seed between the measured systems, the logarithm of FLOPS linear in the measure, where the line first falls below; systems that lack a seed are left out; ± over seeds. –: not reached, since some seed's systems do not fall so low.")
 	return t
 }
 

@@ -121,14 +121,14 @@ func (m *maker) regularised() (before, after *study.System) {
 			continue
 		}
 		found := m.results.Experiments[i]
-		best := Within{}
+		var best *FrontierPoint
 		for _, w := range e.Frontiers[0].Within {
-			if w.Loss == losses[len(losses)-1] && w.Saving > best.Saving {
-				best = w
+			if w.Loss == losses[len(losses)-1] && w.Point != nil && (best == nil || w.Point.Saving > best.Saving) {
+				best = w.Point
 			}
 		}
 		for _, s := range found.Systems {
-			if best.System != "" && s.Name == best.System {
+			if best != nil && s.Name == best.System {
 				return found.Base(), s
 			}
 		}

@@ -95,9 +95,13 @@ func (r *Report) addScores(d *document, s *section) {
 	}
 	s.say("For each turn that has the teacher's rewrite, the scores of the teacher's best passages (up to 100) by the teacher's query and by the student's. Histograms are of the first seed, means by rank over all seeds.")
 	var histograms, means figures
+	drawn := map[string]bool{} // tests: the charts are of the first student, the table has all
 	t := table.New("Scores", "test", "system", "turns", "pairs", "scores of", "mean", "deviation", "1 %", "5 %", "25 %", "50 %", "75 %", "95 %", "99 %")
 	for _, c := range r.Scores {
-		histograms, means = append(histograms, histogram(d, c)), append(means, byRank(d, c))
+		if !drawn[c.Test] {
+			histograms, means = append(histograms, histogram(d, c)), append(means, byRank(d, c))
+			drawn[c.Test] = true
+		}
 		for _, side := range []struct {
 			name string
 			Scores

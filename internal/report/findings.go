@@ -74,7 +74,7 @@ func (r *Report) against(c Comparison) string {
 	var parts []string
 	for _, row := range c.Rows {
 		if row.Baseline {
-			parts = append(parts, fmt.Sprintf("%s %s%s", row.Name, share(r.score(row, r.Measure).Mean), r.sign(row)))
+			parts = append(parts, fmt.Sprintf("%s %s%s", row.Name, share(r.score(row, r.Measure).Mean), r.mark(row)))
 		}
 	}
 	if parts == nil {
@@ -83,8 +83,8 @@ func (r *Report) against(c Comparison) string {
 	return fmt.Sprintf("%s has %v %s (without a student: %s)", base.Name, r.Measure, spread(r.score(*base, r.Measure).Number), strings.Join(parts, ", "))
 }
 
-// sign is the mark of a row for the report's measure, with the word.
-func (r *Report) sign(row Row) string {
+// mark is the mark of a row for the report's measure.
+func (r *Report) mark(row Row) string {
 	if d := r.score(row, r.Measure).Against; d != nil {
 		return mark(d)
 	}
@@ -134,26 +134,33 @@ func (r *Report) best(c Comparison) string {
 // cheaper is the least saving that is spoken of: it shows as more than 1.00.
 const cheaper = 1.005
 
-// cheapest says how much is saved within each loss, over all families.
+// cheapest says how much is saved within each loss, over all families, and by
+// what was chosen on held-out conversations.
 func (r *Report) cheapest(f Frontier) string {
 	var parts []string
 	last := ""
 	for _, loss := range losses {
-		best := Within{}
+		var best *FrontierPoint
 		for _, w := range f.Within {
-			if w.Loss == loss && w.Saving > max(best.Saving, cheaper) {
-				best = w
+			if w.Loss == loss && w.Point != nil && w.Point.Saving > cheaper && (best == nil || w.Point.Saving > best.Saving) {
+				best = w.Point
 			}
 		}
 		switch {
-		case best.System == "":
+		case best == nil:
 			parts = append(parts, fmt.Sprintf("nothing is cheaper within %s of loss of %v", percent(loss), r.Measure))
+			continue
 		case best.System == last:
 			parts = append(parts, "nor is anything cheaper within "+percent(loss))
 		default:
-			parts = append(parts, fmt.Sprintf("%s takes %s fewer FLOPS within %s of loss of %v (%s)", best.Name, times(best.Saving), percent(loss), r.Measure, lost(best.Lost)))
+			parts = append(parts, fmt.Sprintf("%s takes %s fewer FLOPS within %s of loss of %v (%s)", best.Name, times(best.Saving), percent(loss), r.Measure, lost(best.Loss)))
 		}
 		last = best.System
+	}
+	for _, w := range f.Within {
+		if w.Family == chosenFamily {
+			parts = append(parts, fmt.Sprintf("%s, chosen on held-out conversations, takes %s fewer (%s)", w.Point.Name, times(w.Point.Saving), lost(w.Point.Loss)))
+		}
 	}
 	return strings.Join(parts, ", ")
 }
@@ -235,8 +242,10 @@ func significance(d *Difference) string {
 }
 
 // mark is the sign of a difference that is significant.
-func mark(d *Difference) string {
-	switch d.Significant {
+func mark(d *Difference) string { return sign(d.Significant) }
+
+func sign(significant int) string {
+	switch significant {
 	case 1:
 		return "▲"
 	case -1:

@@ -216,6 +216,19 @@ func (f *fixture) report(times bool) *Report {
 	return r
 }
 
+// choose adds a search for a weight and the student whose weight was chosen.
+func (f *fixture) choose() {
+	point := study.Point{Index: 1, Settings: set("objective.df_l1.weight", .3)}
+	f.results.Experiments = append(f.results.Experiments, &study.Experiment{
+		Plan: study.ExperimentPlan{Name: "choose", Select: &study.SelectPlan{Method: study.SelectGrid}},
+		Selection: &study.Selection{Method: study.SelectGrid, Measure: "R@10", Chosen: point, Worth: study.Worth{Value: .7}, Tried: []study.Tried{
+			{Point: study.Point{Settings: set("objective.df_l1.weight", .1)}, Budget: 1, Failed: true, Worth: study.Worth{Value: math.NaN()}},
+			{Point: point, Budget: 1, Worth: study.Worth{Value: .7, FLOPS: 2, L0: 4}},
+		}},
+	})
+	f.experiment(study.ExperimentPlan{Name: "chosen", From: "choose"}, f.system(&study.System{Name: "chosen", Title: "the chosen one"}, 1.4, 4))
+}
+
 // steer adds an experiment about targets: the first is met everywhere, the
 // second on held-out conversations alone, the third nowhere.
 func (f *fixture) steer() {

@@ -3,6 +3,9 @@ package report
 import (
 	"cmp"
 	"slices"
+
+	"parley/measure"
+	"parley/study"
 )
 
 // Frontier holds effectiveness against FLOPS on one test.
@@ -12,35 +15,50 @@ type Frontier struct {
 	Points []FrontierPoint `json:"points"`
 	Pareto []string        `json:"pareto"` // the systems that no other beats in both, by falling FLOPS
 	Within []Within        `json:"within"`
+	Equal  []Equal         `json:"equal"`
 }
 
 // FrontierPoint is a system on the plane of effectiveness and FLOPS.
 type FrontierPoint struct {
 	System    string  `json:"system"`
 	Name      string  `json:"name"`
-	Family    string  `json:"family"` // what it is joined to others by; "" for the base
+	Family    string  `json:"family"`           // what it is joined to others by; "" for the base
+	Chosen    bool    `json:"chosen,omitempty"` // by a search on held-out conversations, which saw no test
 	FLOPS     Number  `json:"flops"`
 	Value     Number  `json:"value"`
 	Saving    float64 `json:"saving"` // FLOPS of the base over these
 	Loss      float64 `json:"loss"`   // share of the base's value that is lost
 	Corrected float64 `json:"p_corrected"`
+	Mark      int     `json:"significant"` // 1: above the base, -1: below
 }
 
-// Within is the cheapest measured system of a family within a loss.
+// Within is the cheapest measured system of a family within a loss, or one that
+// was chosen on held-out conversations.
 type Within struct {
-	Family string  `json:"family"`
-	Loss   float64 `json:"loss"`             // at most, relative
-	System string  `json:"system,omitempty"` // "": there is none
-	Name   string  `json:"name,omitempty"`
-	Saving float64 `json:"saving,omitempty"`
-	Lost   float64 `json:"lost,omitempty"` // what it does lose
+	Family string         `json:"family"`
+	Loss   float64        `json:"loss"` // at most, relative; 0 of a chosen one
+	Point  *FrontierPoint `json:"point,omitempty"`
+	// Low and High bound the relative difference from the base: the bootstrap's
+	// 95 % interval of the difference, over whole conversations, over the base's
+	// mean.
+	Low  float64 `json:"low,omitempty"`
+	High float64 `json:"high,omitempty"`
 }
 
 // losses are the relative losses for which the cheapest system is looked for.
 var losses = [...]float64{.01, .02}
 
-func (r *Report) frontier(e Experiment, c Comparison) Frontier {
-	f := Frontier{Test: c.Test, Base: c.Base, Pareto: []string{}, Within: []Within{}}
+// chosenFamily is what a system is joined to others by that was chosen on
+// held-out conversations.
+const chosenFamily = "chosen on held-out conversations"
+
+// resamples is how often a bootstrap for a frontier draws.
+const resamples = 2000
+
+// frontier draws up the frontier of an experiment's comparison on a test.
+func (m *maker) frontier(e Experiment, c Comparison, systems []*study.System, test int) Frontier {
+	r := m.report
+	f := Frontier{Test: c.Test, Base: c.Base, Within: []Within{}}
 	base := 0.0
 	for _, row := range c.Rows {
 		if row.System == e.Compare {
@@ -48,13 +66,16 @@ func (r *Report) frontier(e Experiment, c Comparison) Frontier {
 		}
 	}
 	for _, row := range c.Rows {
-		score := r.score(row, r.Measure)
-		p := FrontierPoint{System: row.System, Name: row.Name, Family: e.system(row.System).Series, FLOPS: row.FLOPS, Value: score.Number, Saving: row.Saving, Corrected: 1}
+		score, system := r.score(row, r.Measure), e.system(row.System)
+		p := FrontierPoint{
+			System: row.System, Name: row.Name, Family: system.Series, Chosen: system.Series == chosenFamily,
+			FLOPS: row.FLOPS, Value: score.Number, Saving: row.Saving, Corrected: 1,
+		}
 		if base > 0 {
 			p.Loss = 1 - score.Mean/base
 		}
 		if score.Against != nil {
-			p.Corrected = score.Against.Corrected
+			p.Corrected, p.Mark = score.Against.Corrected, score.Against.Significant
 		}
 		f.Points = append(f.Points, p)
 	}
@@ -64,14 +85,53 @@ func (r *Report) frontier(e Experiment, c Comparison) Frontier {
 			f.Within = append(f.Within, f.within(family, loss))
 		}
 	}
+	for i := range f.Points {
+		if f.Points[i].Chosen {
+			f.Within = append(f.Within, Within{Family: chosenFamily, Point: &f.Points[i]})
+		}
+	}
+	f.Equal = f.equal(e.Compare)
+	for i := range f.Within {
+		m.relative(&f.Within[i], e.Compare, systems, test)
+	}
 	return f
 }
 
-// families returns the families in the order of their first points.
+// relative fills in the interval of the relative difference from the base.
+func (m *maker) relative(w *Within, base string, systems []*study.System, test int) {
+	if w.Point == nil {
+		return
+	}
+	var this, other *study.Measured
+	for _, s := range systems {
+		switch s.Name {
+		case w.Point.System:
+			this = measured(s, test)
+		case base:
+			other = measured(s, test)
+		}
+	}
+	if this == nil || other == nil {
+		return
+	}
+	which := this.Evaluation.Index(m.report.Measure)
+	values, before := this.Evaluation.Values[which], other.Evaluation.Values[which]
+	differences, conversations := make([]float64, len(values)), make([]string, len(values))
+	for i := range values {
+		differences[i], conversations[i] = values[i]-before[i], this.Test.Turns[i].Conversation
+	}
+	if mean := other.Evaluation.Aggregate(which); mean > 0 {
+		low, high := measure.Bootstrap{Resamples: resamples}.Interval(differences, conversations)
+		w.Low, w.High = low/mean, high/mean
+	}
+}
+
+// families returns the families in the order of their first points, without
+// what was chosen.
 func (f *Frontier) families() []string {
 	var families []string
 	for _, p := range f.Points {
-		if p.Family != "" && !slices.Contains(families, p.Family) {
+		if p.Family != "" && !p.Chosen && !slices.Contains(families, p.Family) {
 			families = append(families, p.Family)
 		}
 	}
@@ -99,9 +159,9 @@ func (f *Frontier) near(base string) *Frontier {
 
 func (f *Frontier) within(family string, loss float64) Within {
 	w := Within{Family: family, Loss: loss}
-	for _, p := range f.Points {
-		if p.Family == family && p.Loss <= loss && p.Saving > w.Saving {
-			w.System, w.Name, w.Saving, w.Lost = p.System, p.Name, p.Saving, p.Loss
+	for i, p := range f.Points {
+		if p.Family == family && p.Loss <= loss && (w.Point == nil || p.Saving > w.Point.Saving) {
+			w.Point = &f.Points[i]
 		}
 	}
 	return w

@@ -65,8 +65,12 @@ func (m *maker) compareExperiments() error {
 		}
 		e.Systems = systemsOf(found)
 		e.shape(found)
+		systems := found.Systems
+		if e.Show == study.ShowFrontier {
+			systems = append(slices.Clone(systems), m.chosen(&e, found)...)
+		}
 		for test := range m.results.Tests {
-			c, err := m.compare(found.Systems, base, test)
+			c, err := m.compare(systems, base, test)
 			if err != nil {
 				return fmt.Errorf("experiment %q: %w", e.Name, err)
 			}
@@ -75,7 +79,7 @@ func (m *maker) compareExperiments() error {
 			}
 			e.Tests = append(e.Tests, c)
 			if e.Show == study.ShowFrontier {
-				e.Frontiers = append(e.Frontiers, m.report.frontier(e, c))
+				e.Frontiers = append(e.Frontiers, m.frontier(e, c, systems, test))
 			}
 		}
 		if e.Show == study.ShowTargets {
@@ -313,6 +317,48 @@ func (e *Experiment) family() {
 		}
 		e.Systems[i].Series = strings.Join(parts, " + ")
 	}
+}
+
+// chosen adds to a frontier the systems whose settings were chosen on held-out
+// conversations, where these are settings of the frontier and the student is of
+// the same kind: what was chosen without the tests stands beside what the tests
+// would have chosen.
+func (m *maker) chosen(e *Experiment, frontier *study.Experiment) []*study.System {
+	var paths []string
+	for _, s := range e.Systems {
+		for _, o := range s.Settings {
+			paths = append(paths, o.Path)
+		}
+	}
+	var systems []*study.System
+	for _, other := range m.results.Experiments {
+		selection := m.selection(other.Plan.From)
+		if selection == nil || slices.ContainsFunc(selection.Chosen.Settings, func(o study.Setting) bool { return !slices.Contains(paths, o.Path) }) {
+			continue
+		}
+		for _, s := range other.Systems {
+			if frontier.Base() == nil || s.Plan.Student != frontier.Base().Plan.Student || e.has(s.Name) {
+				continue
+			}
+			systems = append(systems, s)
+			e.Systems = append(e.Systems, System{Name: s.Name, Title: s.Title, Settings: selection.Chosen.Settings, Series: chosenFamily})
+		}
+	}
+	return systems
+}
+
+func (e *Experiment) has(name string) bool {
+	return slices.ContainsFunc(e.Systems, func(s System) bool { return s.Name == name })
+}
+
+// selection returns what the experiment of a name chose; nil for none.
+func (m *maker) selection(name string) *study.Selection {
+	for _, e := range m.results.Experiments {
+		if name != "" && e.Plan.Name == name {
+			return e.Selection
+		}
+	}
+	return nil
 }
 
 // shared returns how many keys different paths all begin with, and how many they

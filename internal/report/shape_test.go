@@ -70,45 +70,6 @@ func TestShape(t *testing.T) {
 	}
 }
 
-func TestPareto(t *testing.T) {
-	point := func(name string, flops, value float64) FrontierPoint {
-		return FrontierPoint{System: name, FLOPS: Number{Mean: flops}, Value: Number{Mean: value}}
-	}
-	got := pareto([]FrontierPoint{point("dear", 4, .8), point("worse", 3, .7), point("good", 2, .79), point("twin", 2, .79), point("cheap", 1, .6), point("zero", .5, 0)})
-	if s := strings.Join(got, " "); s != "dear good cheap zero" {
-		t.Errorf("the frontier is %s", s)
-	}
-}
-
-func TestFrontier(t *testing.T) {
-	f := Frontier{Test: "t", Base: "base", Points: []FrontierPoint{
-		{System: "base", Saving: 1},
-		{System: "a1", Family: "a", Saving: 2, Loss: .004},
-		{System: "a2", Family: "a", Saving: 3, Loss: .015},
-		{System: "a3", Family: "a", Saving: 9, Loss: .3},
-		{System: "b1", Family: "b", Saving: 4, Loss: .04},
-	}}
-	if got := strings.Join(f.families(), " "); got != "a b" {
-		t.Errorf("families %s", got)
-	}
-	for _, c := range []struct {
-		family string
-		loss   float64
-		want   string
-	}{{"a", .01, "a1"}, {"a", .02, "a2"}, {"b", .02, ""}} {
-		if got := f.within(c.family, c.loss); got.System != c.want {
-			t.Errorf("within %v of %s: %+v", c.loss, c.family, got)
-		}
-	}
-	if near := f.near("base"); near == nil || len(near.Points) != 4 {
-		t.Errorf("near: %+v", near)
-	}
-	f.Points = f.Points[:3]
-	if near := f.near("base"); near != nil {
-		t.Errorf("a chart of all is drawn twice: %+v", near)
-	}
-}
-
 func TestSlug(t *testing.T) {
 	used := ids{}
 	for _, c := range []struct{ words, want string }{

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 
 	"parley/distill"
 	"parley/measure"
@@ -66,7 +67,7 @@ func (m *maker) targets(found *study.Experiment) []Target {
 	var targets []Target
 	for _, s := range found.Systems {
 		asked := target(s.Plan)
-		if asked == nil {
+		if asked == nil || !slices.ContainsFunc(s.Trials, func(t *study.Trial) bool { return t.Failed == "" }) {
 			continue
 		}
 		t := Target{System: s.Name, Name: titled(s.Title, s.Name), Cost: asked.cost, Asked: asked.value}
