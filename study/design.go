@@ -27,18 +27,40 @@ type wanted struct {
 	text  string // of plan
 	name  string // for people: EXPERIMENT/POINT, seed 1
 
-	experiment int // that wants it first
+	experiments []int // that want it
 }
 
 // Seed returns the seed of the training.
 func (w *wanted) Seed() uint64 { return w.plan.Seed }
 
-// class groups trials that take about as long.
+// class groups trials by what they train.
 func (w *wanted) class() string {
 	if w.Kind == KindBaseline {
 		return KindBaseline
 	}
 	return w.plan.Student.Kind
+}
+
+// work is about how much work a trial is, beside others of its class: what making
+// ready and the tests take, and for each epoch the forward and backward passes and
+// the candidates' scores. It only tells the time left.
+func (w *wanted) work(passages int) float64 {
+	const (
+		ready, tests, epoch, candidate = 1., 1., .3, .006
+		usual                          = 6 // epochs, where the plan leaves them to the data
+	)
+	if w.Kind == KindBaseline {
+		return tests
+	}
+	epochs := w.plan.Optimiser.Epochs
+	if epochs == 0 {
+		epochs = usual
+	}
+	sum := ready + float64(epochs)*(epoch+candidate*float64(w.plan.Candidates.Most(passages)))
+	if w.Kind == KindTraining {
+		sum += tests
+	}
+	return sum
 }
 
 // design is what a plan comes to, as far as it can be known: what selections
@@ -49,7 +71,16 @@ type design struct {
 	selections  []*Selection // by experiment; nil where there is none yet
 	trials      []*wanted    // each once
 	expected    []int        // by experiment: about how many trials it will want, all in all; 0 where that is known
-	later       int          // trials that will be wanted, about
+	later       []int        // by experiment: of those, that are not among the trials yet
+}
+
+// missing returns about how many trials will be wanted that are not known yet.
+func (d *design) missing() int {
+	n := 0
+	for _, later := range d.later {
+		n += later
+	}
+	return n
 }
 
 // designed is a system with its trials, one for each seed.
@@ -80,7 +111,7 @@ type designer struct {
 func newDesign(p *Plan, f *facts, done lookUp) (*design, error) {
 	d := &designer{
 		plan: p, facts: f, done: done, known: map[string]*wanted{}, static: map[string]*wanted{},
-		design: design{experiments: make([][]designed, len(p.Experiments)), selections: make([]*Selection, len(p.Experiments)), expected: make([]int, len(p.Experiments))},
+		design: design{experiments: make([][]designed, len(p.Experiments)), selections: make([]*Selection, len(p.Experiments)), expected: make([]int, len(p.Experiments)), later: make([]int, len(p.Experiments))},
 	}
 	d.baselines()
 	if err := d.shareTests(); err != nil {
@@ -93,7 +124,7 @@ func newDesign(p *Plan, f *facts, done lookUp) (*design, error) {
 			return nil, err
 		case !ok:
 			d.design.expected[i] = d.expected(i)
-			d.design.later += d.design.expected[i]
+			d.design.later[i] = d.design.expected[i]
 		case e.Select != nil:
 			err = d.choose(i, chosen)
 		default:
@@ -207,7 +238,7 @@ func (d *designer) each(i int, chosen []Setting, do func(s point, w *wanted)) er
 			if err != nil {
 				return err
 			}
-			w.name, w.experiment = fmt.Sprintf("%s/%s, seed %d", e.Name, s.Name, seed), i
+			w.name = fmt.Sprintf("%s/%s, seed %d", e.Name, s.Name, seed)
 			do(s, w)
 		}
 	}
@@ -237,7 +268,9 @@ func (d *designer) vary(i int, chosen []Setting) error {
 			systems = append(systems, designed{point: s, of: e.Name, plan: w.plan})
 		}
 		last := &systems[len(systems)-1]
-		last.trials = append(last.trials, d.want(w))
+		w = d.want(w)
+		w.experiments = append(w.experiments, i)
+		last.trials = append(last.trials, w)
 	})
 	d.design.experiments[i] = systems
 	return err
@@ -296,7 +329,7 @@ func (d *designer) choose(i int, chosen []Setting) error {
 	selection, err := Search(context.Background(), *e.Select, distill.LowerIsBetter(plan.Validation.Measure), evaluate)
 	if errors.Is(err, errPending) {
 		d.design.expected[i] = d.expected(i)
-		d.design.later += d.design.expected[i] - asked
+		d.design.later[i] = d.design.expected[i] - asked
 		return nil
 	}
 	if err != nil {
@@ -319,8 +352,9 @@ func (d *designer) worth(i int, settings []Setting) (worth Worth, ok bool, err e
 		if err != nil {
 			return worth, false, err
 		}
-		w.experiment = i
-		record, err := d.done(d.want(w).Key)
+		w = d.want(w)
+		w.experiments = append(w.experiments, i)
+		record, err := d.done(w.Key)
 		switch {
 		case err != nil:
 			return worth, false, err

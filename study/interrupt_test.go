@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parley/sparse"
 )
 
 // TestInterrupted interrupts a study at random moments, ten times and more: in
@@ -107,3 +109,65 @@ func TestChangedPlan(t *testing.T) {
 		t.Errorf("by other code: %+v", s)
 	}
 }
+
+// TestOnly: of a plan only some experiments are run, and those that they begin
+// from; what they find is what the whole plan finds.
+func TestOnly(t *testing.T) {
+	want := content(t, testStudy(t))
+	dir := filepath.Join(t.TempDir(), "study")
+	o := testOptions(t)
+	o.Only = []string{"chosen"}
+	if s := mustRun(t, small, dir, o); s.Ran != 3+5+1 || s.Total != s.Ran {
+		t.Errorf("%+v, want 3 baselines, 5 trials of the choice, and the chosen one", s)
+	}
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Missing != 10 || r.System("chosen/chosen").Measured[0] == nil || r.System("objective/kld").Measured[0] != nil {
+		t.Errorf("%d trials are missing, want 10: those of the other experiments", r.Missing)
+	}
+	mustRun(t, small, dir, testOptions(t))
+	sameContent(t, content(t, dir), want)
+	o.Only = []string{"choosen"}
+	if _, err := Run(context.Background(), mustPlan(t, small), dir, o); err == nil || err.Error() != `plan.yaml has no experiment "choosen" to run alone` {
+		t.Error(err)
+	}
+}
+
+// TestTimeLeft: trials of a kind that was measured are estimated by it, those of
+// others by what such a kind takes as a rule, more work by more time.
+func TestTimeLeft(t *testing.T) {
+	p := mustPlan(t, small)
+	trial := func(key, kind string, epochs int) *wanted {
+		plan, err := p.training([]Setting{{Path: "student.kind", Value: kind}, {Path: "optimiser.epochs", Value: epochs}}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &wanted{Key: key, Kind: KindTraining, plan: plan}
+	}
+	r := &runner{
+		bench: &workbench{}, ledger: newLedger(""), options: Options{Workers: 2}, running: map[string]int{}, took: map[string]pace{},
+		order: []*wanted{trial("a", "features", 5), trial("b", "features", 10), trial("c", "mlp", 5)},
+	}
+	r.bench.data.Passages = emptyPassages{}
+	if left := r.timeLeft(); left >= 0 {
+		t.Errorf("nothing is known, and %v is said", left)
+	}
+	r.measure(r.order[0], timing{All: 10})
+	r.ledger.put(&trialRecord{Key: "a"})
+	features := r.timeLeft()
+	if least, most := 5*time.Second, 90*time.Second; features < least || features > most {
+		t.Errorf("%v, want from %v to %v", features, least, most)
+	}
+	r.measure(r.order[2], timing{All: 1000})
+	if left := r.timeLeft(); left < 500*time.Second {
+		t.Errorf("%v after a perceptron took 1000 s", left)
+	}
+}
+
+type emptyPassages struct{}
+
+func (emptyPassages) N() int                                  { return 1000 }
+func (emptyPassages) DF(uint32) int                           { return 0 }
+func (emptyPassages) Vector(int, sparse.Vector) sparse.Vector { return sparse.Vector{} }

@@ -42,7 +42,7 @@ func Load(dir string) (*Results, error) {
 	if err := l.load(design, ledger); err != nil {
 		return nil, err
 	}
-	r.Missing = len(design.trials) + design.later - len(r.Trials)
+	r.Missing = len(design.trials) + design.missing() - len(r.Trials)
 	if err := l.join(design); err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func loadTest(dir, name string, f *facts) (*Test, error) {
 }
 
 func (t *Test) readTerms(path string) error {
-	for line, err := range gzipLines(path) {
+	for line, err := range packedLines(path) {
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package study
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"parley/collection"
 	"parley/encoder"
@@ -39,7 +40,7 @@ func TestMainTableFromTheFilesAlone(t *testing.T) {
 	}
 	for i, test := range r.Tests {
 		qrels := plainQrels(t, filepath.Join(dir, "tests", test.Plan.Name, "qrels.txt"))
-		df := plainTerms(t, filepath.Join(dir, "tests", test.Plan.Name, "terms.tsv.gz"))
+		df := plainTerms(t, filepath.Join(dir, "tests", test.Plan.Name, "terms.tsv.zst"))
 		for _, s := range r.all() {
 			m := s.Measured[i]
 			if m == nil {
@@ -49,9 +50,9 @@ func TestMainTableFromTheFilesAlone(t *testing.T) {
 			var costs [][]float64
 			for _, trial := range m.Trials {
 				at := filepath.Join(dir, "trials", trial.Key)
-				run := plainRun(t, filepath.Join(at, "runs", test.Plan.Name+".run.gz"))
+				run := plainRun(t, filepath.Join(at, "runs", test.Plan.Name+".run.zst"))
 				values = append(values, plainMeasures(qrels, run))
-				costs = append(costs, plainCosts(t, filepath.Join(at, "queries", test.Plan.Name+".jsonl.gz"), df, test.Passages))
+				costs = append(costs, plainCosts(t, filepath.Join(at, "queries", test.Plan.Name+".jsonl.zst"), df, test.Passages))
 			}
 			where := s.Experiment + "/" + s.Name + " on " + test.Plan.Name + ": "
 			for j, measure := range r.Measures {
@@ -77,8 +78,8 @@ func plainLines(t *testing.T, path string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.HasSuffix(path, ".gz") {
-		z, err := gzip.NewReader(bytes.NewReader(data))
+	if strings.HasSuffix(path, ".zst") {
+		z, err := zstd.NewReader(bytes.NewReader(data))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,8 +287,8 @@ func TestDamageIsFound(t *testing.T) {
 	}
 	key := r.System("objective/kld").Trials[0].Key
 	for _, name := range []string{
-		"trials/" + key + "/runs/half.run.gz", "trials/" + key + "/queries/half.jsonl.gz", "trials/" + key + "/scores/half.json",
-		"trials/" + key + "/plan.yaml", "tests/half/qrels.txt", "tests/half/turns.jsonl.gz", "tests/alone/terms.tsv.gz",
+		"trials/" + key + "/runs/half.run.zst", "trials/" + key + "/queries/half.jsonl.zst", "trials/" + key + "/scores/half.json",
+		"trials/" + key + "/plan.yaml", "tests/half/qrels.txt", "tests/half/turns.jsonl.zst", "tests/alone/terms.tsv.zst",
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "study")

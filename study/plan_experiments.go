@@ -279,6 +279,28 @@ const (
 	ShowTargets  = "targets"
 )
 
+// only returns which experiments are run where only some are named: those, and the
+// ones that they begin from.
+func (p *Plan) only(names []string) ([]bool, error) {
+	run := make([]bool, len(p.Experiments))
+	for i := range run {
+		run[i] = len(names) == 0
+	}
+	find := func(name string) int {
+		return slices.IndexFunc(p.Experiments, func(e ExperimentPlan) bool { return e.Name == name })
+	}
+	for _, name := range names {
+		i := find(name)
+		if i < 0 {
+			return nil, fmt.Errorf("%s has no experiment %q to run alone", p.source.name, name)
+		}
+		for ; i >= 0; i = find(p.Experiments[i].From) {
+			run[i] = true
+		}
+	}
+	return run, nil
+}
+
 // checkReport makes sure that what a report is to show is there.
 func (p *Plan) checkReport() error {
 	r, at := p.Report, func(key ...any) []any { return append([]any{"report"}, key...) }

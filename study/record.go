@@ -4,11 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"github.com/klauspost/compress/gzip"
 
 	"parley/distill"
 	"parley/sparse"
@@ -26,8 +25,8 @@ const (
 	scoresDir  = "scores"
 )
 
-func runFile(test string) string     { return runsDir + "/" + test + ".run.gz" }
-func queriesFile(test string) string { return queriesDir + "/" + test + ".jsonl.gz" }
+func runFile(test string) string     { return runsDir + "/" + test + ".run.zst" }
+func queriesFile(test string) string { return queriesDir + "/" + test + ".jsonl.zst" }
 func scoresFile(test string) string  { return scoresDir + "/" + test + ".json" }
 
 // trialRecord is what a trial's folder says of it.
@@ -128,7 +127,7 @@ func (r *trialRecord) verify(dir string) error {
 // writeRun writes a run: of each hit the score as search sums it up, a whole
 // number of steps, which orders and ties as the score does and is shorter.
 func writeRun(path string, topics []string, hits [][]trec.Hit) error {
-	return writeGzip(path, func(z *gzip.Writer) error {
+	return writePacked(path, func(z io.Writer) error {
 		w, err := trec.NewRunWriter(z, "parley")
 		if err != nil {
 			return err

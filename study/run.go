@@ -28,6 +28,9 @@ type Options struct {
 	// CodeVersion is a part of every trial's key: trials of another version are
 	// not taken for those of this one.
 	CodeVersion string
+	// Only are names of experiments: the trials of no others are run, but for the
+	// baselines and those that they begin from; none stands for all.
+	Only []string
 	// RetryFailed runs trials again that failed before.
 	RetryFailed bool
 	// Preparing, if not nil, is told what is made ready.
@@ -85,6 +88,10 @@ func Run(ctx context.Context, p *Plan, dir string, o Options) (_ *Summary, err e
 	if err := claim(dir); err != nil {
 		return nil, err
 	}
+	only, err := p.only(o.Only)
+	if err != nil {
+		return nil, err
+	}
 	b, err := prepare(ctx, p, dir, o)
 	if err != nil {
 		return nil, err
@@ -92,7 +99,7 @@ func Run(ctx context.Context, p *Plan, dir string, o Options) (_ *Summary, err e
 	defer func() { err = errors.Join(err, b.close()) }()
 	r := &runner{
 		bench: b, options: o, ledger: newLedger(dir), running: map[string]int{}, retried: map[string]bool{},
-		locked: map[string]bool{}, broken: map[string]bool{}, took: map[string][]float64{},
+		locked: map[string]bool{}, broken: map[string]bool{}, took: map[string]pace{}, only: only,
 	}
 	r.changed = sync.NewCond(&r.mu)
 	if err := r.begin(); err != nil {
@@ -139,14 +146,16 @@ type runner struct {
 	mu      sync.Mutex
 	changed *sync.Cond
 	design  *design
-	order   []*wanted
+	order   []*wanted      // those that are to be run
+	later   int            // that will be wanted, about
+	only    []bool         // by experiment: its trials are to be run
 	running map[string]int // workers, by key
 	ran     int
 	retried map[string]bool
-	locked  map[string]bool      // by key: another process runs it
-	errors  []error              // why trials could not be run
-	broken  map[string]bool      // by key: those
-	took    map[string][]float64 // seconds, by class
+	locked  map[string]bool // by key: another process runs it
+	errors  []error         // why trials could not be run
+	broken  map[string]bool // by key: those
+	took    map[string]pace // by class
 	told    time.Time
 }
 
@@ -160,8 +169,8 @@ func (r *runner) begin() error {
 		if err != nil {
 			return err
 		}
-		if took, ok := readTiming(r.bench.dir, w.Key); ok && record != nil {
-			r.took[took.Kind] = append(r.took[took.Kind], took.All)
+		if took, ok := readTiming(r.bench.dir, w.Key); ok && record != nil && record.Failed == "" {
+			r.measure(w, took)
 		}
 	}
 	return nil
@@ -172,7 +181,17 @@ func (r *runner) redesign() (err error) {
 	if r.design, err = newDesign(r.bench.plan, &r.bench.facts, r.ledger.get); err != nil {
 		return err
 	}
-	r.order = slices.Clone(r.design.trials)
+	r.order, r.later = nil, 0
+	for _, w := range r.design.trials {
+		if w.Kind == KindBaseline || slices.ContainsFunc(w.experiments, func(i int) bool { return r.only[i] }) {
+			r.order = append(r.order, w)
+		}
+	}
+	for i, n := range r.design.later {
+		if r.only[i] {
+			r.later += n
+		}
+	}
 	slices.SortStableFunc(r.order, func(a, b *wanted) int { return a.cost() - b.cost() })
 	return nil
 }
@@ -214,8 +233,10 @@ func (r *runner) ended(ctx context.Context, w *wanted, record *trialRecord, took
 	}
 	r.ran++
 	r.ledger.put(record)
-	r.took[w.class()] = append(r.took[w.class()], took.All)
-	if r.design.later > 0 {
+	if record.Failed == "" {
+		r.measure(w, took)
+	}
+	if r.later > 0 {
 		if err := r.redesign(); err != nil {
 			r.errors = append(r.errors, err)
 		}
@@ -239,7 +260,7 @@ func (r *runner) next(ctx context.Context) (*wanted, *durable.Lock, int) {
 			return w, lock, workers
 		case len(r.running) > 0:
 			r.changed.Wait() // what ends may bring others
-		case len(r.locked) > 0 && (r.design.later > 0 || looks < lastLooks):
+		case len(r.locked) > 0 && (r.later > 0 || looks < lastLooks):
 			looks++
 			r.pause(ctx)
 			if err := r.redesign(); err != nil {
@@ -319,7 +340,7 @@ func (r *runner) share() int {
 			waiting++ // the one that was taken is among them
 		}
 	}
-	return max(1, free/max(1, waiting+r.design.later))
+	return max(1, free/max(1, waiting+r.later))
 }
 
 // tell tells of a step of a trial, now and then.
@@ -339,8 +360,8 @@ func (r *runner) tellNow(w *wanted, p distill.Progress, ended bool) {
 		return
 	}
 	r.told = time.Now()
-	now := Progress{Total: len(r.design.trials) + r.design.later, Running: len(r.running), Trial: w.name, Training: p, Ended: ended}
-	for _, w := range r.design.trials {
+	now := Progress{Total: len(r.order) + r.later, Running: len(r.running), Trial: w.name, Training: p, Ended: ended}
+	for _, w := range r.order {
 		if record := r.ledger.known(w.Key); record != nil {
 			now.Done++
 			if record.Failed != "" {
@@ -352,40 +373,69 @@ func (r *runner) tellNow(w *wanted, p distill.Progress, ended bool) {
 	r.options.Progress(now)
 }
 
+// pace is how long trials of a class took for how much work.
+type pace struct{ seconds, work float64 }
+
+func (r *runner) measure(w *wanted, took timing) {
+	p := r.took[w.class()]
+	r.took[w.class()] = pace{p.seconds + took.All, p.work + w.work(r.bench.data.Passages.N())}
+}
+
+// dearer returns about how many times as long a class takes for the same work as
+// students by features, for classes of which no trial is done yet.
+func dearer(class string) float64 {
+	switch class {
+	case distill.StudentMLP:
+		return 6
+	case distill.StudentSplade:
+		return 60
+	}
+	return 1
+}
+
+// speed returns the seconds that a unit of work of a class takes; ok is false
+// where nothing is known.
+func (r *runner) speed(class string) (seconds float64, ok bool) {
+	if p := r.took[class]; p.work > 0 {
+		return p.seconds / p.work, true
+	}
+	for _, other := range []string{distill.StudentSplade, distill.StudentMLP, distill.StudentFeatures, KindBaseline} {
+		if p := r.took[other]; p.work > 0 {
+			return p.seconds / p.work * dearer(class) / dearer(other), true
+		}
+	}
+	return 0, false
+}
+
 // timeLeft returns about how long the trials take that are not done; below 0
 // where nothing is known.
 func (r *runner) timeLeft() time.Duration {
-	mean, longest := map[string]float64{}, -1.0
-	for class, seconds := range r.took {
-		for _, s := range seconds {
-			mean[class] += s / float64(len(seconds))
+	left, all, n := 0.0, 0.0, 0.0
+	for _, w := range r.order {
+		speed, ok := r.speed(w.class())
+		if !ok {
+			return -1
 		}
-		longest = max(longest, mean[class])
-	}
-	if longest < 0 {
-		return -1
-	}
-	sum := float64(r.design.later) * longest
-	for _, w := range r.design.trials {
+		seconds := speed * w.work(r.bench.data.Passages.N())
+		all, n = all+seconds, n+1
 		if r.ledger.known(w.Key) != nil {
 			continue
-		}
-		seconds, known := mean[w.class()]
-		if !known {
-			seconds = longest // of a kind that is dearer, as a rule
 		}
 		if r.running[w.Key] > 0 {
 			seconds /= 2 // half done, in the mean
 		}
-		sum += seconds
+		left += seconds
 	}
-	return time.Duration(sum / float64(r.options.Workers) * float64(time.Second))
+	if r.later > 0 && n > 0 {
+		left += float64(r.later) * all / n
+	}
+	return time.Duration(left / float64(r.options.Workers) * float64(time.Second))
 }
 
 // summary tells what the run ended with.
 func (r *runner) summary() (*Summary, error) {
-	s := &Summary{Total: len(r.design.trials) + r.design.later, Ran: r.ran}
-	for _, w := range r.design.trials {
+	s := &Summary{Total: len(r.order) + r.later, Ran: r.ran}
+	for _, w := range r.order {
 		record, err := r.ledger.get(w.Key)
 		switch {
 		case err != nil:

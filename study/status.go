@@ -1,6 +1,8 @@
 package study
 
 import (
+	"slices"
+
 	"parley/internal/durable"
 )
 
@@ -60,7 +62,7 @@ func Look(dir string) (*Status, error) {
 			s.Failed = append(s.Failed, FailedTrial{w.Key, w.name, l.known(w.Key).Failed})
 		}
 	}
-	s.Trials.Total += d.later
+	s.Trials.Total += d.missing()
 	row := func(name string, systems []designed) *ExperimentStatus {
 		s.Experiments = append(s.Experiments, ExperimentStatus{Name: name})
 		at := &s.Experiments[len(s.Experiments)-1]
@@ -92,7 +94,7 @@ func (s *ExperimentStatus) later(p *Plan, d *design, i int, counts map[string]Co
 	switch {
 	case e.Select != nil:
 		for _, w := range d.trials {
-			if w.Kind == KindSelection && w.experiment == i {
+			if w.Kind == KindSelection && slices.Contains(w.experiments, i) {
 				s.add(counts[w.Key])
 			}
 		}

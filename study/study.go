@@ -38,7 +38,7 @@ const (
 
 // format is a part of every trial's key. It changes when trials of before can no
 // longer stand for those of now.
-const format = "parley study 1"
+const format = "parley study 2"
 
 // sum returns the checksum of data.
 func sum(data []byte) string {

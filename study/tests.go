@@ -5,12 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
-
-	"github.com/klauspost/compress/gzip"
 
 	"parley/dialog"
 	"parley/internal/durable"
@@ -38,9 +37,9 @@ type asked struct {
 // The files of a test's folder.
 const (
 	testFile  = "test.json"
-	turnsFile = "turns.jsonl.gz"
+	turnsFile = "turns.jsonl.zst"
 	qrelsFile = "qrels.txt"
-	termsFile = "terms.tsv.gz"
+	termsFile = "terms.tsv.zst"
 )
 
 // testRecord is what a test's folder says of it.
@@ -248,11 +247,11 @@ func (b *bench) write(path string, record testRecord, qrels trec.Qrels) error {
 		return err
 	}
 	defer dir.Discard()
-	write := func(name string, do func(w *gzip.Writer) error) error {
-		return writeGzip(filepath.Join(dir.Path(), name), do)
+	write := func(name string, do func(w io.Writer) error) error {
+		return writePacked(filepath.Join(dir.Path(), name), do)
 	}
 	err = errors.Join(
-		write(turnsFile, func(w *gzip.Writer) error { return writeLines(w, turns) }),
+		write(turnsFile, func(w io.Writer) error { return writeLines(w, turns) }),
 		write(termsFile, b.writeTerms),
 		writeQrels(filepath.Join(dir.Path(), qrelsFile), judged),
 	)
@@ -278,7 +277,7 @@ func writeQrels(path string, qrels trec.Qrels) error {
 
 // writeTerms writes the vocabulary, a line for each term: the token as a Go
 // string literal, and in how many passages it is.
-func (b *bench) writeTerms(w *gzip.Writer) error {
+func (b *bench) writeTerms(w io.Writer) error {
 	vocabulary := b.on.own.Vocabulary()
 	for id := range vocabulary.Len() {
 		if _, err := fmt.Fprintf(w, "%q\t%d\n", vocabulary.Token(uint32(id)), b.on.index.DF(uint32(id))); err != nil {

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"parley/distill"
 	"parley/encoder"
@@ -229,7 +228,7 @@ func (t *trial) search(ctx context.Context, b *bench, a *asked, enc encoder.Enco
 			return err
 		}
 	}
-	err := writeGzip(path(queriesFile(b.plan.Name)), func(z *gzip.Writer) error { return writeLines(z, queries) })
+	err := writePacked(path(queriesFile(b.plan.Name)), func(z io.Writer) error { return writeLines(z, queries) })
 	return errors.Join(err, writeRun(path(runFile(b.plan.Name)), topics, found))
 }
 

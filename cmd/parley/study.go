@@ -35,6 +35,7 @@ type studying struct {
 	data        string
 	workers     int
 	retry       bool
+	only        []string
 	codeVersion string
 	output      string
 }
@@ -59,13 +60,15 @@ Of a build from a repository without changes the code version is the commit, of
 another one a checksum of the program. Where a new build computes the same, give
 both the same --code-version.`,
 		Example: `  parley study run plan.yaml -o study
-  parley study run plan.yaml --data collections -o study --workers 4`,
+  parley study run plan.yaml --data collections -o study --workers 4
+  parley study run plan.yaml -o study --only objective,frontier`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), io, args[0]) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.data, "data", "", "folder that relative paths of the plan start from (default: the plan's)")
 	flags.IntVar(&o.workers, "workers", 0, "trials run by so many at once; it changes no result (default: one for each processor)")
+	flags.StringSliceVar(&o.only, "only", nil, "experiments whose trials are run now, and those of the baselines (default: all)")
 	flags.BoolVar(&o.retry, "retry-failed", false, "run trials again that failed")
 	flags.StringVar(&o.codeVersion, "code-version", "", "what stands for the version of the code in the keys of trials")
 	flags.StringVarP(&o.output, "output", "o", "", "folder of the study")
@@ -81,7 +84,7 @@ func (o *studying) run(ctx context.Context, io streams, path string) error {
 	if err != nil {
 		return err
 	}
-	options := study.Options{Data: o.data, Workers: o.workers, CodeVersion: o.codeVersion, RetryFailed: o.retry}
+	options := study.Options{Data: o.data, Workers: o.workers, CodeVersion: o.codeVersion, Only: o.only, RetryFailed: o.retry}
 	if options.Data == "" {
 		options.Data = filepath.Dir(path)
 	}
