@@ -217,7 +217,7 @@ func (p *plot) under(s Series) {
 			p.whisker(s.Slot, places[i].x, p.y.at(p.y.clamp(q.YLow)), p.y.at(p.y.clamp(q.YHigh)))
 		}
 		if q.XLow != q.XHigh && finite(q.XLow, q.XHigh) {
-			p.line("whisker "+stroke(s.Slot), p.x.at(p.x.clamp(q.XLow)), places[i].y, p.x.at(p.x.clamp(q.XHigh)), places[i].y)
+			p.line(p.whiskers(s.Slot), p.x.at(p.x.clamp(q.XLow)), places[i].y, p.x.at(p.x.clamp(q.XHigh)), places[i].y)
 		}
 	}
 }
@@ -233,9 +233,21 @@ func (p *plot) band(s Series, points []Point, places []place) {
 	p.path("area "+fill(s.Slot), outline, true)
 }
 
+// crowded is the number of series from which whiskers stand back.
+const crowded = 5
+
+// whiskers returns the classes of a slot's whiskers.
+func (p *plot) whiskers(slot int) string {
+	classes := "whisker " + stroke(slot)
+	if len(p.Series) >= crowded {
+		classes += " faint"
+	}
+	return classes
+}
+
 // whisker draws a range in Y with its ends.
 func (p *plot) whisker(slot int, x, low, high float64) {
-	classes := "whisker " + stroke(slot)
+	classes := p.whiskers(slot)
 	p.line(classes, x, low, x, high)
 	p.line(classes, x-3, low, x+3, low)
 	p.line(classes, x-3, high, x+3, high)

@@ -91,15 +91,15 @@ func (r *Report) sweep(d *document, e Experiment, c Comparison, m measure.Measur
 func reference(label string, y float64) chart.Reference { return chart.Reference{Label: label, Y: y} }
 
 // seriesOf gathers points by the name of their series, in the order of first
-// appearance.
+// appearance, or in that of names which have their colours already.
 type seriesOf struct {
 	series []chart.Series
 }
 
-func (s *seriesOf) add(name string, p chart.Point) {
+func (s *seriesOf) add(name string, points ...chart.Point) {
 	for i := range s.series {
 		if s.series[i].Name == name {
-			s.series[i].Points = append(s.series[i].Points, p)
+			s.series[i].Points = append(s.series[i].Points, points...)
 			return
 		}
 	}
@@ -107,11 +107,12 @@ func (s *seriesOf) add(name string, p chart.Point) {
 	if slot > chart.Slots {
 		slot = 0
 	}
-	s.series = append(s.series, chart.Series{Name: name, Slot: slot, Points: []chart.Point{p}})
+	s.series = append(s.series, chart.Series{Name: name, Slot: slot, Points: points})
 }
 
 // sorted returns the series with their points by X, joined by lines where asked.
 func (s *seriesOf) sorted(line bool) []chart.Series {
+	s.series = slices.DeleteFunc(s.series, func(o chart.Series) bool { return len(o.Points) == 0 })
 	for i := range s.series {
 		s.series[i].Line = line
 		slices.SortStableFunc(s.series[i].Points, func(a, b chart.Point) int { return cmp.Compare(a.X, b.X) })
@@ -155,6 +156,9 @@ func (r *Report) plane(d *document, e Experiment, f Frontier, kind, which string
 	}
 	families, best := seriesOf{}, chart.Series{Name: "best of all", Line: true, Bare: true, Steps: true}
 	base := chart.Series{Name: f.Base, Slot: 0}
+	for _, name := range f.order {
+		families.add(titled(name, others))
+	}
 	var said []string
 	for _, p := range f.Points {
 		at := plotted(p)
@@ -166,7 +170,7 @@ func (r *Report) plane(d *document, e Experiment, f Frontier, kind, which string
 			}
 			continue
 		}
-		families.add(titled(p.Family, "others"), at)
+		families.add(titled(p.Family, others), at)
 	}
 	// A step from a cheaper to a dearer system keeps the value of the cheaper
 	// until the dearer one is paid for.
@@ -182,6 +186,9 @@ func (r *Report) plane(d *document, e Experiment, f Frontier, kind, which string
 	c.Desc = fmt.Sprintf("%s. Whiskers are standard deviations over seeds. The steps join the systems that no other beats in both: %s.", strings.Join(said, "; "), strings.Join(f.Pareto, ", "))
 	return figure{c.ID, c.Title, c}
 }
+
+// others is the family of systems that set nothing of their own.
+const others = "others"
 
 func plotted(p FrontierPoint) chart.Point {
 	at := point(p.FLOPS.Mean, p.Value)

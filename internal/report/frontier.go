@@ -16,6 +16,8 @@ type Frontier struct {
 	Pareto []string        `json:"pareto"` // the systems that no other beats in both, by falling FLOPS
 	Within []Within        `json:"within"`
 	Equal  []Equal         `json:"equal"`
+
+	order []string // of the families in charts: each has the same colour in all of them
 }
 
 // FrontierPoint is a system on the plane of effectiveness and FLOPS.
@@ -78,6 +80,11 @@ func (m *maker) frontier(e Experiment, c Comparison, systems []*study.System, te
 			p.Corrected, p.Mark = score.Against.Corrected, score.Against.Significant
 		}
 		f.Points = append(f.Points, p)
+	}
+	for _, p := range f.Points {
+		if p.System != e.Compare && !slices.Contains(f.order, p.Family) {
+			f.order = append(f.order, p.Family)
+		}
 	}
 	f.Pareto = pareto(f.Points)
 	for _, family := range f.families() {
@@ -144,7 +151,7 @@ const nearLoss = .05
 // near returns the part of a frontier within nearLoss; nil where that is all of
 // it, or too little for a chart.
 func (f *Frontier) near(base string) *Frontier {
-	part := Frontier{Test: f.Test, Base: f.Base}
+	part := Frontier{Test: f.Test, Base: f.Base, order: f.order}
 	for _, p := range f.Points {
 		if p.Loss <= nearLoss || p.System == base {
 			part.Points = append(part.Points, p)
