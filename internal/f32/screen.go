@@ -142,13 +142,7 @@ func (c *Screen) add(j int, e []float64, row []float32, bias float32) {
 	if largest > 0 {
 		beta = float64(float32(largest / 127))
 	}
-	sum, rest := int32(0), 0.
-	for k, x := range e {
-		q := math.RoundToEven(x / beta)
-		rest += (x - beta*q) * (x - beta*q)
-		sum += int32(q)
-		*c.at(j, k) = int8(q)
-	}
+	rest, sum := c.round(j, e, beta)
 	start := (float64(bias) + common) / beta
 	slack := size/beta*0x1p-20 + float64(c.k+64)*0x1p-140/beta
 	columns[0] = math.Float32frombits(uint32(-c.set.screen.zero * sum))
@@ -157,10 +151,21 @@ func (c *Screen) add(j int, e []float64, row []float32, bias float32) {
 	columns[3*width] = float32(math.Sqrt(rest) / beta * upwards)
 }
 
-// at returns where number k of column j lies.
-func (c *Screen) at(j, k int) *int8 {
+// round sets column j to whole numbers of beta, and returns the squares of what
+// is left, and the sum of the numbers.
+func (c *Screen) round(j int, e []float64, beta float64) (rest float64, sum int32) {
 	width, numbers := c.set.cols, c.set.screen.numbers
-	return &c.b[j/width*c.panelSize()+(k/numbers*width+j%width)*numbers+k%numbers]
+	panel, inverse := c.b[j/width*c.panelSize():], 1/beta
+	for from := 0; from < len(e); from += numbers {
+		word := panel[from*width+j%width*numbers:][:numbers]
+		for i, x := range e[from:min(from+numbers, len(e))] {
+			q := math.RoundToEven(x * inverse)
+			rest += (x - beta*q) * (x - beta*q)
+			sum += int32(q)
+			word[i] = int8(q)
+		}
+	}
+	return rest, sum
 }
 
 // Rounded are rows made ready for a Screen. It allocates nothing once its
@@ -209,17 +214,19 @@ func (r *Rounded) Set(c *Screen, i int, x []float32) bool {
 // left, and of the numbers.
 func (r *Rounded) round(c *Screen, i int, x []float32, alpha float64) (rest, whole float64) {
 	a := r.a[i*c.words:][:c.words]
-	numbers, zero := c.set.screen.numbers, float64(c.set.screen.zero)
+	numbers, zero := c.set.screen.numbers, c.set.screen.zero
 	bits := 32 / numbers
 	mask, inverse := uint32(1)<<bits-1, 1/alpha
 	clear(a)
-	for k, v := range x[:c.k] {
-		s := (float64(v) - c.mean[k]) * c.scale[k]
-		p := math.RoundToEven(s * inverse)
-		p = min(max(p, -c.top), c.top)
-		rest += (s - alpha*p) * (s - alpha*p)
-		whole += p * p
-		a[k/numbers] |= uint32(int32(p+zero)) & mask << (k % numbers * bits)
+	for word, k := 0, 0; k < c.k; word++ {
+		for shift := 0; shift < 32 && k < c.k; shift += bits {
+			s := (float64(x[k]) - c.mean[k]) * c.scale[k]
+			p := math.RoundToEven(s * inverse)
+			rest += (s - alpha*p) * (s - alpha*p)
+			whole += p * p
+			a[word] |= uint32(int32(p)+zero) & mask << shift
+			k++
+		}
 	}
 	return rest, whole
 }

@@ -150,15 +150,16 @@ func compareScreen(t *testing.T, x *screened, edge bool, rng *rand.Rand) (marked
 func plainScreen(c *Screen, r *Rounded, j int) bool {
 	width, numbers := c.set.cols, c.set.screen.numbers
 	columns := c.columns[j/width*4*width+j%width:]
+	column := c.b[j/width*c.panelSize()+j%width*numbers:]
 	most := float32(-1)
 	for i, terms := range r.terms {
 		sum := int32(math.Float32bits(columns[0]))
 		for k := range c.k {
-			word := r.a[i*c.words+k/numbers]
+			word, q := r.a[i*c.words+k/numbers], int32(column[k/numbers*width*numbers+k%numbers])
 			if numbers == 4 {
-				sum += int32(uint8(word>>(k%4*8))) * int32(*c.at(j, k))
+				sum += int32(uint8(word>>(k%4*8))) * q
 			} else {
-				sum += int32(int16(word>>(k%2*16))) * int32(*c.at(j, k))
+				sum += int32(int16(word>>(k%2*16))) * q
 			}
 		}
 		bound := fma(columns[2*width], terms.error, columns[width])
