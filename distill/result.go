@@ -58,12 +58,14 @@ func (r *Result) Save(path string) error {
 		return err
 	}
 	history, err := json.MarshalIndent(struct {
-		Counts   Counts   `json:"turns"`
-		Best     int      `json:"best_epoch"`
-		Warnings []string `json:"warnings,omitempty"`
-		Pruned   *Pruned  `json:"prune,omitempty"`
-		Epochs   []Epoch  `json:"epochs"`
-	}{r.Counts, r.Best, r.Warnings, r.Pruned, r.History}, "", "  ")
+		Counts Counts `json:"turns"`
+		Best   int    `json:"best_epoch"`
+		// Temperature is that of the divergence: weights go with it.
+		Temperature float64  `json:"temperature,omitempty"`
+		Warnings    []string `json:"warnings,omitempty"`
+		Pruned      *Pruned  `json:"prune,omitempty"`
+		Epochs      []Epoch  `json:"epochs"`
+	}{r.Counts, r.Best, r.Plan.Objective.KLD.Temperature, r.Warnings, r.Pruned, r.History}, "", "  ")
 	if err != nil {
 		return err
 	}
