@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestInterrupted(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	interrupted := 0
 	for ended := false; !ended; {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(30+random.IntN(100)+10*interrupted)*time.Millisecond)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Duration(20+random.IntN(60)+5*interrupted)*time.Millisecond)
 		_, err := Run(ctx, mustPlan(t, small), dir, testOptions(t))
 		cancel()
 		switch {
@@ -36,6 +37,36 @@ func TestInterrupted(t *testing.T) {
 	if interrupted < 10 {
 		t.Errorf("interrupted only %d times", interrupted)
 	}
+	sameContent(t, content(t, dir), want)
+}
+
+// TestTakenUp: a training that is interrupted leaves its checkpoint, is taken up
+// from it, and its trial comes out as if nothing had been.
+func TestTakenUp(t *testing.T) {
+	want := content(t, testStudy(t))
+	dir := filepath.Join(t.TempDir(), "study")
+	for round := range 5 {
+		ctx, cancel := context.WithCancel(context.Background())
+		o := testOptions(t)
+		o.Progress = func(p Progress) {
+			if p.Training.Step > 0 {
+				cancel()
+			}
+		}
+		if _, err := Run(ctx, mustPlan(t, small), dir, o); !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		kept, _ := filepath.Glob(filepath.Join(dir, "trials", "*.checkpoint"))
+		if len(kept) == 0 {
+			t.Fatal("an interrupted training left no checkpoint")
+		}
+		if round == 3 { // as if it had been killed while the student was measured
+			if err := os.Rename(kept[0], strings.TrimSuffix(kept[0], "checkpoint")+"trained"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	mustRun(t, small, dir, testOptions(t))
 	sameContent(t, content(t, dir), want)
 }
 

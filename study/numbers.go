@@ -14,8 +14,9 @@ func spread(values []float64) Spread {
 	s := Spread{Seeds: values}
 	n := float64(len(values))
 	for _, v := range values {
-		s.Mean += v / n
+		s.Mean += v
 	}
+	s.Mean /= n
 	if n < 2 {
 		return s
 	}
@@ -46,8 +47,9 @@ func (m *Measured) Numbers() []Number {
 			some := make([]float64, len(at))
 			for i, place := range at {
 				some[i] = values[place]
-				mean += some[i] / float64(len(at))
+				mean += some[i]
 			}
+			mean /= float64(len(at))
 			low, high = measure.Bootstrap{Resamples: resamples}.Interval(some, conversations)
 			return mean, low, high
 		}

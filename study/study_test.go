@@ -24,8 +24,8 @@ var world = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	for i, o := range []collection.SynthesisOptions{
-		{Seed: 1, Passages: 150, Conversations: 24},
-		{Seed: 2, Passages: 120, Conversations: 10},
+		{Seed: 1, Passages: 120, Conversations: 20},
+		{Seed: 2, Passages: 60, Conversations: 6},
 	} {
 		made, err := collection.Synthesise(o)
 		if err != nil {

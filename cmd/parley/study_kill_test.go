@@ -81,8 +81,8 @@ func studyFiles(t *testing.T, dir string) map[string]string {
 }
 
 // TestKilledStudy kills the command ten times at random moments, and then, when
-// nobody runs it any more, lets two run it at once: what the folder holds is what
-// that of a study holds which nobody disturbed.
+// nobody runs it any more, lets two run it at once: the folder, and its report,
+// are those of a study which nobody disturbed, byte for byte but for times.
 func TestKilledStudy(t *testing.T) {
 	parley, dir := studyFolder(t)
 	cmd, said := studyCommand(parley, dir, "whole")
@@ -115,7 +115,17 @@ func TestKilledStudy(t *testing.T) {
 	if err := errors.Join(one.Wait(), two.Wait()); err != nil {
 		t.Fatalf("%v\n%s%s", err, saidOne, saidTwo)
 	}
+	for _, name := range []string{"whole", "killed"} {
+		report := exec.Command(parley, "report", name, "--no-times", "-q")
+		report.Dir = dir
+		if out, err := report.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
 	want, got := studyFiles(t, filepath.Join(dir, "whole")), studyFiles(t, filepath.Join(dir, "killed"))
+	if want[filepath.Join("report", "report.json")] == "" {
+		t.Error("there is no report to compare")
+	}
 	for name := range want {
 		if got[name] != want[name] {
 			t.Errorf("%s differs from that of an undisturbed study", name)
