@@ -76,7 +76,7 @@ func writeStudyReport(io streams, r *report.Report, output string, formats []rep
 	}
 	var b strings.Builder
 	for _, f := range r.Findings {
-		b.WriteString("- " + f.Text + "\n")
+		b.WriteString(f.String())
 	}
 	fmt.Fprintf(&b, "report: %s\n", output)
 	_, err := fmt.Fprint(io.out, b.String())

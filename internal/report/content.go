@@ -63,12 +63,8 @@ func count(n int, thing string) string {
 }
 
 func (r *Report) addFindings(s *section) {
-	var items list
-	for _, f := range r.Findings {
-		items = append(items, f.Text)
-	}
-	if items != nil {
-		s.add(items)
+	if len(r.Findings) > 0 {
+		s.add(outline(r.Findings))
 	}
 }
 

@@ -158,7 +158,7 @@ func (m *maker) curves() {
 				m.addScores(about.Name, s, found)
 			}
 		}
-		if len(curves.Systems) > 0 {
+		if len(curves.Systems) > 0 && len(curves.Systems[0].Points) > 1 {
 			m.report.ByTurn = append(m.report.ByTurn, curves)
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -120,24 +121,38 @@ func (r *Report) addScores(d *document, s *section) {
 	s.add(histograms, means, tabular{d.ids.next("scores"), t})
 }
 
+// histogram draws the distributions up to the score that 99 % of both stay below:
+// a few high scores would press the rest together.
 func histogram(d *document, c ScoreCurves) figure {
+	shown := 0
+	for _, side := range []Scores{c.Teacher, c.Student} {
+		for _, q := range side.Quantiles {
+			if q.Percent == 99 {
+				shown = max(shown, int(math.Ceil((q.Score-c.Low)/c.Width)))
+			}
+		}
+	}
 	bins := func(counts []int) []chart.Point {
+		counts = counts[:min(max(shown, 1), len(counts))]
 		var points []chart.Point
 		for i, n := range counts {
 			points = append(points, chart.At(c.Low+float64(i)*c.Width, float64(n)/float64(max(c.Pairs, 1))))
 		}
-		return append(points, chart.At(c.Low+float64(len(counts))*c.Width, 0))
+		last := points[len(points)-1]
+		return append(points, chart.At(last.X+c.Width, last.Y))
 	}
 	h := chart.Chart{
 		ID: d.ids.next("scores", c.Test, c.System), Title: "Scores on " + c.Test + ", " + c.Name,
 		Desc: fmt.Sprintf("Distribution of %d scores: teacher %s ± %s, student %s ± %s", c.Pairs, digits(c.Teacher.Mean, 2), digits(c.Teacher.Deviation, 2), digits(c.Student.Mean, 2), digits(c.Student.Deviation, 2)),
-		X:    chart.Axis{Label: "score"}, Y: chart.Axis{Label: "share of turn and passage pairs", Share: true, Zero: true},
+		X:    chart.Axis{Label: "score (the highest 1 % are left out)"}, Y: chart.Axis{Label: "share of turn and passage pairs", Share: true, Zero: true},
 	}
 	for i, side := range []struct {
 		name   string
 		counts []int
 	}{{"teacher", c.Teacher.Histogram}, {"student", c.Student.Histogram}} {
-		h.Series = append(h.Series, chart.Series{Name: side.name, Slot: i + 1, Points: bins(side.counts), Line: true, Steps: true, Filled: true, Bare: true})
+		if len(side.counts) > 0 {
+			h.Series = append(h.Series, chart.Series{Name: side.name, Slot: i + 1, Points: bins(side.counts), Line: true, Steps: true, Filled: true, Bare: true})
+		}
 	}
 	return figure{h.ID, h.Title, h}
 }

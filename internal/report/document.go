@@ -31,6 +31,7 @@ type (
 	heading   struct{ id, text string }
 	paragraph string
 	list      []string
+	outline   []Finding
 	code      string // a file's text
 	tabular   struct {
 		id string
@@ -48,6 +49,7 @@ type figure struct {
 func (heading) isBlock()   {}
 func (paragraph) isBlock() {}
 func (list) isBlock()      {}
+func (outline) isBlock()   {}
 func (code) isBlock()      {}
 func (tabular) isBlock()   {}
 func (figures) isBlock()   {}

@@ -2,33 +2,48 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
 	"parley/study"
 )
 
-// Finding is a sentence with numbers put in, by a rule that is the same for all
-// experiments of its form.
+// Finding is what an experiment found, test by test: sentences with numbers put
+// in, by a rule that is the same for all experiments of its form.
 type Finding struct {
-	Experiment string `json:"experiment,omitempty"` // "": the main table
-	Text       string `json:"text"`
+	Experiment string   `json:"experiment,omitempty"` // "": the main table
+	Text       string   `json:"text"`
+	Tests      []string `json:"tests,omitempty"`
 }
 
 func (r *Report) findings() []Finding {
 	findings := []Finding{}
-	add := func(experiment, text string) {
-		if text != "" {
-			findings = append(findings, Finding{experiment, unbroken.Replace(oneLine(text))})
+	add := func(f Finding) {
+		if f.Text == "" {
+			return
 		}
+		f.Text = unbroken.Replace(oneLine(f.Text))
+		for i := range f.Tests {
+			f.Tests[i] = unbroken.Replace(oneLine(f.Tests[i]))
+		}
+		findings = append(findings, f)
 	}
-	add("", capital(byTest(r.Main, r.against)))
+	add(r.against())
 	for _, e := range r.Experiments {
-		if text := r.finding(e); text != "" {
-			add(e.Name, e.title()+": "+text)
-		}
+		add(r.finding(e))
 	}
 	return findings
+}
+
+// String writes the finding as lines for people.
+func (f Finding) String() string {
+	var b strings.Builder
+	b.WriteString("- " + f.Text + "\n")
+	for _, t := range f.Tests {
+		b.WriteString("  - " + t + "\n")
+	}
+	return b.String()
 }
 
 // oneLine makes text one line that cannot steer a terminal.
@@ -37,50 +52,24 @@ func oneLine(s string) string { return strings.Join(strings.Fields(printable(s))
 // unbroken keeps numbers and what belongs to them on one line.
 var unbroken = strings.NewReplacer(" ± ", "\u00a0±\u00a0", " %", "\u00a0%", " ×", "\u00a0×")
 
-// capital begins a sentence of ours with a capital letter.
-func capital(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
-}
-
-// byTest joins what is said of each test.
-func byTest(tests []Comparison, say func(Comparison) string) string {
-	var parts []string
-	for _, c := range tests {
-		if text := say(c); text != "" {
-			parts = append(parts, "on "+c.Test+", "+text)
-		}
-	}
-	if parts == nil {
-		return ""
-	}
-	return strings.Join(parts, "; ") + "."
-}
-
 // against says how the main table's base stands to the baselines.
-func (r *Report) against(c Comparison) string {
-	var base *Row
-	for i, row := range c.Rows {
-		if row.Name == c.Base && !row.Baseline {
-			base = &c.Rows[i]
-			break
+func (r *Report) against() Finding {
+	var f Finding
+	for _, c := range r.Main {
+		at := slices.IndexFunc(c.Rows, func(row Row) bool { return row.Name == c.Base && !row.Baseline })
+		var parts []string
+		for _, row := range c.Rows {
+			if row.Baseline {
+				parts = append(parts, row.Name+" "+share(r.score(row, r.Measure).Mean)+r.mark(row))
+			}
 		}
-	}
-	if base == nil {
-		return ""
-	}
-	var parts []string
-	for _, row := range c.Rows {
-		if row.Baseline {
-			parts = append(parts, fmt.Sprintf("%s %s%s", row.Name, share(r.score(row, r.Measure).Mean), r.mark(row)))
+		if at < 0 || parts == nil {
+			continue
 		}
+		f.Text = fmt.Sprintf("%s by %v, beside asking without a student (▲ ▼: significantly above or below it)", c.Base, r.Measure)
+		f.Tests = append(f.Tests, fmt.Sprintf("%s: %s; %s", c.Test, spread(r.score(c.Rows[at], r.Measure).Number), strings.Join(parts, ", ")))
 	}
-	if parts == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s has %v %s (without a student: %s)", base.Name, r.Measure, spread(r.score(*base, r.Measure).Number), strings.Join(parts, ", "))
+	return f
 }
 
 // mark is the mark of a row for the report's measure.
@@ -92,24 +81,29 @@ func (r *Report) mark(row Row) string {
 }
 
 // finding says what an experiment found, by its form.
-func (r *Report) finding(e Experiment) string {
+func (r *Report) finding(e Experiment) Finding {
+	f := Finding{Experiment: e.Name}
 	switch {
 	case e.Selection != nil:
-		return e.Selection.finding()
-	case e.Show == study.ShowFrontier && len(e.Frontiers) > 0:
-		var parts []string
-		for _, f := range e.Frontiers {
-			parts = append(parts, "on "+f.Test+", "+r.cheapest(f))
-		}
-		return "against " + e.Frontiers[0].Base + ", " + strings.Join(parts, "; ") + "."
+		f.Text = e.title() + ": " + e.Selection.finding()
 	case e.Show == study.ShowTargets:
-		return held(e.Targets)
+		if text := held(e.Targets); text != "" {
+			f.Text = e.title() + ": " + text
+		}
+	case len(e.Frontiers) > 0:
+		f.Text = fmt.Sprintf("%s: FLOPS saved by loss of %v, against %s", e.title(), r.Measure, e.Frontiers[0].Base)
+		for _, on := range e.Frontiers {
+			f.Tests = append(f.Tests, on.Test+": "+cheapest(on))
+		}
+	default:
+		for _, c := range e.Tests {
+			if text := r.best(c); text != "" {
+				f.Text = fmt.Sprintf("%s: the best by %v", e.title(), r.Measure)
+				f.Tests = append(f.Tests, c.Test+": "+text)
+			}
+		}
 	}
-	text := byTest(e.Tests, r.best)
-	if text == "" {
-		return ""
-	}
-	return fmt.Sprintf("by %v, %s", r.Measure, text)
+	return f
 }
 
 // best names the best system of a comparison by the report's measure.
@@ -124,7 +118,7 @@ func (r *Report) best(c Comparison) string {
 		}
 	}
 	score := r.score(top, r.Measure)
-	text := fmt.Sprintf("the best of %d is %s, %s", len(c.Rows), top.Name, spread(score.Number))
+	text := fmt.Sprintf("%s, %s, of %d", top.Name, spread(score.Number), len(c.Rows))
 	if d := score.Against; d != nil {
 		return text + fmt.Sprintf(" (%s against %s, %s)", signed(d.Mean), c.Base, significance(d))
 	}
@@ -136,9 +130,8 @@ const cheaper = 1.005
 
 // cheapest says how much is saved within each loss, over all families, and by
 // what was chosen on held-out conversations.
-func (r *Report) cheapest(f Frontier) string {
+func cheapest(f Frontier) string {
 	var parts []string
-	last := ""
 	for _, loss := range losses {
 		var best *FrontierPoint
 		for _, w := range f.Within {
@@ -146,23 +139,18 @@ func (r *Report) cheapest(f Frontier) string {
 				best = w.Point
 			}
 		}
-		switch {
-		case best == nil:
-			parts = append(parts, fmt.Sprintf("nothing is cheaper within %s of loss of %v", percent(loss), r.Measure))
-			continue
-		case best.System == last:
-			parts = append(parts, "nor is anything cheaper within "+percent(loss))
-		default:
-			parts = append(parts, fmt.Sprintf("%s takes %s fewer FLOPS within %s of loss of %v (%s)", best.Name, times(best.Saving), percent(loss), r.Measure, lost(best.Loss)))
+		text := "nothing is cheaper"
+		if best != nil {
+			text = fmt.Sprintf("%s fewer, %s (%s)", times(best.Saving), best.Name, lost(best.Loss))
 		}
-		last = best.System
+		parts = append(parts, "within "+percent(loss)+" "+text)
 	}
 	for _, w := range f.Within {
 		if w.Family == chosenFamily {
-			parts = append(parts, fmt.Sprintf("%s, chosen on held-out conversations, takes %s fewer (%s)", w.Point.Name, times(w.Point.Saving), lost(w.Point.Loss)))
+			parts = append(parts, fmt.Sprintf("%s, %s fewer (%s)", chosenFamily, times(w.Point.Saving), lost(w.Point.Loss)))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, "; ")
 }
 
 // lost writes a relative loss, which may be a gain.

@@ -4,6 +4,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"parley/study"
 )
 
 func TestPareto(t *testing.T) {
@@ -101,5 +103,30 @@ func TestEqual(t *testing.T) {
 	}
 	if a.Against != nil || got[2].FLOPS != nil || got[4].FLOPS != nil {
 		t.Errorf("reached: %+v", got)
+	}
+}
+
+// TestUnfinished leaves the base of a frontier out, and then all systems: what is
+// there is shown, and nothing is compared with what is not.
+func TestUnfinished(t *testing.T) {
+	f := newFixture(t)
+	e := f.results.Experiments[2]
+	for _, s := range append([]*study.System{}, e.Systems...) {
+		s.Measured, s.Trials = make([]*study.Measured, 2), nil
+		r := f.report(true)
+		front := r.Experiments[2]
+		if len(front.Frontiers) > 0 {
+			t.Fatal("a frontier without its base")
+		}
+		allFiles(t, r)
+		for _, finding := range r.Findings {
+			if strings.Contains(finding.Text, "against ,") {
+				t.Errorf("it says %q", finding.Text)
+			}
+		}
+	}
+	f.results.Trials = nil
+	if _, err := newReport(f.results, false, "", f.queriesOf); err == nil || !strings.Contains(err.Error(), "no trial of the study has ended") {
+		t.Errorf("a report of nothing: %v", err)
 	}
 }

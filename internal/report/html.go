@@ -88,9 +88,15 @@ func (p *htmlPage) block(b block) {
 	case paragraph:
 		p.element("p", "", string(b))
 	case list:
-		p.raw("<ul>\n")
-		for _, item := range b {
-			p.element("li", "", item)
+		p.list(b)
+	case outline:
+		p.raw("<ul class=\"outline\">\n")
+		for _, f := range b {
+			p.raw("<li>" + html.EscapeString(printable(f.Text)))
+			if len(f.Tests) > 0 {
+				p.list(f.Tests)
+			}
+			p.raw("</li>\n")
 		}
 		p.raw("</ul>\n")
 	case code:
@@ -104,4 +110,12 @@ func (p *htmlPage) block(b block) {
 		}
 		p.raw("</div>\n")
 	}
+}
+
+func (p *htmlPage) list(items []string) {
+	p.raw("<ul>\n")
+	for _, item := range items {
+		p.element("li", "", item)
+	}
+	p.raw("</ul>\n")
 }

@@ -40,6 +40,13 @@ func writeMarkdown(b *bytes.Buffer, block block) {
 		for _, item := range block {
 			b.WriteString("- " + markdownLine(item) + "\n")
 		}
+	case outline:
+		for _, f := range block {
+			b.WriteString("- " + markdownLine(f.Text) + "\n")
+			for _, t := range f.Tests {
+				b.WriteString("  - " + markdownLine(t) + "\n")
+			}
+		}
 	case code:
 		fence := fenceOf(string(block))
 		b.WriteString(fence + "\n" + strings.TrimRight(printable(string(block)), "\n") + "\n" + fence + "\n")

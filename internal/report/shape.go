@@ -78,7 +78,7 @@ func (m *maker) compareExperiments() error {
 				continue
 			}
 			e.Tests = append(e.Tests, c)
-			if e.Show == study.ShowFrontier {
+			if e.Show == study.ShowFrontier && c.Base != "" {
 				e.Frontiers = append(e.Frontiers, m.frontier(e, c, systems, test))
 			}
 		}
