@@ -69,6 +69,7 @@ type design struct {
 	baselines   []designed
 	experiments [][]designed // by experiment; nil for those that wait for a choice
 	selections  []*Selection // by experiment; nil where there is none yet
+	unchosen    []error      // why selections cannot choose, all of whose trials are done
 	trials      []*wanted    // each once
 	expected    []int        // by experiment: about how many trials it will want, all in all; 0 where that is known
 	later       []int        // by experiment: of those, that are not among the trials yet
@@ -304,7 +305,7 @@ func (d *designer) choose(i int, chosen []Setting) error {
 	if err != nil {
 		return d.plan.wrongTraining(settings, fmt.Sprintf("experiment %q", e.Name), err)
 	}
-	asked := 0
+	asked, evaluated := 0, error(nil)
 	evaluate := func(_ context.Context, points []Point, budget float64) ([]Worth, error) {
 		worths := make([]Worth, len(points))
 		pending := false
@@ -316,6 +317,7 @@ func (d *designer) choose(i int, chosen []Setting) error {
 			}
 			worth, ok, err := d.worth(i, settings)
 			if err != nil {
+				evaluated = err
 				return nil, err
 			}
 			asked += len(d.plan.seeds(e))
@@ -332,8 +334,12 @@ func (d *designer) choose(i int, chosen []Setting) error {
 		d.design.later[i] = d.design.expected[i] - asked
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("experiment %q: %w", e.Name, err)
+	if evaluated != nil {
+		return evaluated
+	}
+	if err != nil { // every point failed
+		d.design.unchosen = append(d.design.unchosen, fmt.Errorf("experiment %q: %w", e.Name, err))
+		return nil
 	}
 	selection.Measure = plan.Validation.Measure
 	d.design.selections[i] = selection

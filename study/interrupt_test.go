@@ -166,6 +166,28 @@ func TestOnly(t *testing.T) {
 	}
 }
 
+// TestNothingToChoose: where every point of a choice failed, what begins from it is
+// not run, and all else is; the study says so and can be read.
+func TestNothingToChoose(t *testing.T) {
+	text := replaced(t, small, "objective.kld.temperature: [1, 3, 9, 20]", "objective.l1.weight: [1000000, 900000]")
+	text = replaced(t, text, "  - name: choose\n", "  - name: choose\n    set: {optimiser.learning_rate: 1}\n")
+	dir := filepath.Join(t.TempDir(), "study")
+	s, err := Run(context.Background(), mustPlan(t, text), dir, testOptions(t))
+	if err == nil || !strings.Contains(err.Error(), `experiment "choose": nothing can be chosen`) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	r, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Missing != 1 || r.Experiments[2].Selection != nil || r.System("objective/kld").Measured[0] == nil {
+		t.Errorf("%d trials are missing, want that of what would have been chosen", r.Missing)
+	}
+	if _, err := Look(dir); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestTimeLeft: trials of a kind that was measured are estimated by it, those of
 // others by what such a kind takes as a rule, more work by more time.
 func TestTimeLeft(t *testing.T) {

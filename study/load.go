@@ -46,6 +46,9 @@ func Load(dir string) (*Results, error) {
 	if err := l.join(design); err != nil {
 		return nil, err
 	}
+	for _, err := range design.unchosen {
+		r.Warnings = append(r.Warnings, Warning{Where: "study", Text: err.Error()})
+	}
 	l.warn()
 	return r, nil
 }

@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -126,6 +127,23 @@ func TestCulprit(t *testing.T) {
 	}
 	if got := culprit(settings); got != 3 {
 		t.Errorf("the culprit is %d (%v), want 3", got, settings[got])
+	}
+}
+
+// TestPlanOfTheDocs: the plan that docs/study.md shows can be read.
+func TestPlanOfTheDocs(t *testing.T) {
+	text, err := os.ReadFile("../docs/study.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, plan, _ := strings.Cut(string(text), "```yaml\nname: ")
+	plan, _, _ = strings.Cut("name: "+plan, "```")
+	p, err := ReadPlan(strings.NewReader(plan), "plan.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Experiments) < 3 || len(p.Tests) < 3 {
+		t.Errorf("%d experiments, %d tests", len(p.Experiments), len(p.Tests))
 	}
 }
 

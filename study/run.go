@@ -177,10 +177,12 @@ func (r *runner) begin() error {
 }
 
 // redesign finds out what the plan wants now.
-func (r *runner) redesign() (err error) {
-	if r.design, err = newDesign(r.bench.plan, &r.bench.facts, r.ledger.get); err != nil {
+func (r *runner) redesign() error {
+	design, err := newDesign(r.bench.plan, &r.bench.facts, r.ledger.get)
+	if err != nil {
 		return err
 	}
+	r.design = design
 	r.order, r.later = nil, 0
 	for _, w := range r.design.trials {
 		if w.Kind == KindBaseline || slices.ContainsFunc(w.experiments, func(i int) bool { return r.only[i] }) {
@@ -448,6 +450,9 @@ func (r *runner) summary() (*Summary, error) {
 				s.Failed = append(s.Failed, w.name+": "+record.Failed)
 			}
 		}
+	}
+	if len(r.design.unchosen) > 0 && len(r.errors) == 0 {
+		return s, errors.Join(r.design.unchosen...)
 	}
 	if len(r.errors) > 0 {
 		return s, fmt.Errorf("%d of %d trials could not be run; the first: %w", len(r.errors), s.Total, r.errors[0])
