@@ -113,6 +113,7 @@ type PointPlan struct {
 // EXPERIMENT/POINT, or baseline/MODE.
 type ReportPlan struct {
 	Measure  string       `yaml:"measure" json:"measure,omitempty"` // of the charts; "": the first of the measures
+	Tests    []string     `yaml:"tests" json:"tests,omitempty"`     // that charts are drawn of; none: all
 	Main     []string     `yaml:"main" json:"main,omitempty"`       // systems of the main table; none: baselines and the first experiment that is tested
 	Turns    []string     `yaml:"turns" json:"turns,omitempty"`     // systems in the charts by turn number and of scores
 	Examples ExamplesPlan `yaml:"examples" json:"examples,omitzero"`

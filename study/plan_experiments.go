@@ -323,6 +323,11 @@ func (p *Plan) checkReport() error {
 			}
 		}
 	}
+	for _, name := range r.Tests {
+		if !slices.ContainsFunc(p.Tests, func(t TestPlan) bool { return t.Name == name }) {
+			return p.source.errorf(at("tests"), "report.tests has %q, and there is no such test", name)
+		}
+	}
 	if name := r.Examples.Test; name != "" && !slices.ContainsFunc(p.Tests, func(t TestPlan) bool { return t.Name == name }) {
 		return p.source.errorf(at("examples", "test"), "report.examples.test is %q, and there is no such test", name)
 	}

@@ -62,6 +62,7 @@ func TestWrongPlans(t *testing.T) {
 		{"seeds: [7]}", "seeds: [7]}\nreport: {turns: [objective/kld, objective/none]}", `plan.yaml:30: report has "objective/none", and there is no such system`},
 		{"seeds: [7]}", "seeds: [7]}\nreport: {measure: P@3}", `plan.yaml:30: report.measure is "P@3", and the study does not measure it`},
 		{"seeds: [7]}", "seeds: [7]}\nreport: {examples: {test: none}}", `plan.yaml:30: report.examples.test is "none"`},
+		{"seeds: [7]}", "seeds: [7]}\nreport: {tests: [none]}", `plan.yaml:30: report.tests has "none", and there is no such test`},
 		{"seeds: [7]}", "seeds: [7]}\n---\nname: another", `the plan plan.yaml is not valid: a second document follows the first`},
 		{"seeds: [7]}", "seeds: [7], points: [{name: b}, {name: a, x: 1}, {name: c}]}", `plan.yaml:29: experiment "chosen": the point "c" has no x, and others have`},
 		{"experiments:", "experimnets:", `the plan plan.yaml is not valid: [16:1] unknown field "experimnets"`},

@@ -204,12 +204,26 @@ func wrap(s string, width float64) []string {
 	return []string{first, shorten(strings.Join(words[used:], " "), width)}
 }
 
-// frame writes the drawing's element around what draw draws.
-func frame(id, title, desc string, width, height float64, style string, draw func(*canvas)) string {
+// inPage returns a drawing as an element of a page.
+func inPage(d Drawing) string {
+	svg, _ := d.draw("")
+	return svg
+}
+
+// asFile returns a drawing as a file.
+func asFile(d Drawing) []byte {
+	svg, _ := d.draw(Style)
+	return []byte(svg)
+}
+
+// frame writes the drawing's element around what draw draws, and returns its
+// height.
+func frame(id, title, desc string, width, height float64, style string, draw func(*canvas)) (string, float64) {
+	height = math.Ceil(height)
 	c := &canvas{width: width, height: height}
-	size := pixels(width) + " " + pixels(math.Ceil(height))
+	size := pixels(width) + " " + pixels(height)
 	c.open("svg", attr{"xmlns", "http://www.w3.org/2000/svg"}, class("chart"), attr{"id", id},
-		attr{"viewBox", "0 0 " + size}, length("width", width), length("height", math.Ceil(height)),
+		attr{"viewBox", "0 0 " + size}, length("width", width), length("height", height),
 		attr{"role", "img"}, attr{"aria-labelledby", id + "-title " + id + "-desc"})
 	c.out.WriteByte('\n')
 	for _, part := range []struct{ name, text string }{{"title", title}, {"desc", desc}} {
@@ -220,8 +234,8 @@ func frame(id, title, desc string, width, height float64, style string, draw fun
 	if style != "" {
 		c.out.WriteString("<style>" + style + "</style>\n") // ours, no text of the data
 	}
-	c.rect("ground", "", 0, 0, width, math.Ceil(height))
+	c.rect("ground", "", 0, 0, width, height)
 	draw(c)
 	c.close("svg")
-	return c.out.String()
+	return c.out.String(), height
 }

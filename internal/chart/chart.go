@@ -26,6 +26,9 @@ type Drawing interface {
 	SVG() string
 	// File returns the drawing as a file of its own, which brings its style along.
 	File() []byte
+
+	// draw returns the drawing with the style in it, and its height.
+	draw(style string) (svg string, height float64)
 }
 
 // Chart is a drawing over two axes of numbers.

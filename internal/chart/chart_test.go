@@ -76,7 +76,7 @@ func samplers() Dots {
 }
 
 func drawings() map[string]Drawing {
-	return map[string]Drawing{"sweep": sweep(), "turns": byTurn(), "scores": distribution(), "samplers": samplers(), "empty": Chart{ID: "empty", Title: "nothing"}}
+	return map[string]Drawing{"sweep": sweep(), "turns": byTurn(), "scores": distribution(), "samplers": samplers(), "sheet": Sheet{"sheet", "two and one", []Drawing{sweep(), samplers(), distribution()}}, "empty": Chart{ID: "empty", Title: "nothing"}}
 }
 
 func TestGolden(t *testing.T) {

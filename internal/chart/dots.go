@@ -23,12 +23,12 @@ type Row struct {
 const rowHeight = 30
 
 // SVG implements Drawing.
-func (d Dots) SVG() string { return d.draw("") }
+func (d Dots) SVG() string { return inPage(d) }
 
 // File implements Drawing.
-func (d Dots) File() []byte { return []byte(d.draw(Style)) }
+func (d Dots) File() []byte { return asFile(d) }
 
-func (d Dots) draw(style string) string {
+func (d Dots) draw(style string) (string, float64) {
 	names := 40.0
 	for _, r := range d.Rows {
 		names = max(names, min(textWidth(r.Name), 150))

@@ -26,12 +26,12 @@ type plot struct {
 }
 
 // SVG implements Drawing.
-func (c Chart) SVG() string { return c.draw("") }
+func (c Chart) SVG() string { return inPage(c) }
 
 // File implements Drawing.
-func (c Chart) File() []byte { return []byte(c.draw(Style)) }
+func (c Chart) File() []byte { return asFile(c) }
 
-func (c Chart) draw(style string) string {
+func (c Chart) draw(style string) (string, float64) {
 	legend := newLegend(c.named(), width-24)
 	p := plot{Chart: c, left: 52, right: width - 16, top: 46 + legend.height()}
 	p.bottom = p.top + plotHeight

@@ -19,10 +19,13 @@ const fewest = 5
 func (r *Report) addTurns(d *document, s *section) {
 	var costs, values figures
 	for _, curves := range r.ByTurn {
+		if !r.draws(curves.Test) {
+			continue
+		}
 		costs = append(costs, turnChart(d, curves, "L0", chart.Axis{Label: "L0, terms of a query", Zero: true}, func(p TurnPoint) Interval { return p.L0 }))
 		values = append(values, turnChart(d, curves, r.Measure.String(), chart.Axis{Label: r.Measure.String(), Share: true, Zero: true}, func(p TurnPoint) Interval { return p.Value }))
 	}
-	if costs == nil {
+	if len(r.ByTurn) == 0 {
 		return
 	}
 	s.say(fmt.Sprintf("Bands are 95 %% intervals of a bootstrap that draws whole conversations, and the bars below the axis are the numbers of turns. Turn numbers with fewer than %d turns are in the tables alone.", fewest))
@@ -99,7 +102,7 @@ func (r *Report) addScores(d *document, s *section) {
 	drawn := map[string]bool{} // tests: the charts are of the first student, the table has all
 	t := table.New("Scores", "test", "system", "turns", "pairs", "scores of", "mean", "deviation", "1 %", "5 %", "25 %", "50 %", "75 %", "95 %", "99 %")
 	for _, c := range r.Scores {
-		if !drawn[c.Test] {
+		if r.draws(c.Test) && !drawn[c.Test] {
 			histograms, means = append(histograms, histogram(d, c)), append(means, byRank(d, c))
 			drawn[c.Test] = true
 		}

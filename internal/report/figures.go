@@ -16,13 +16,16 @@ func (r *Report) addFigures(d *document, s *section, e Experiment) {
 	switch e.Show {
 	case study.ShowLines:
 		for _, m := range r.charted() {
-			s.draw(e.Tests, func(c Comparison) figure { return r.sweep(d, e, c, m) })
+			r.draw(s, e.Tests, func(c Comparison) figure { return r.sweep(d, e, c, m) })
 		}
 	case study.ShowDots:
-		s.draw(e.Tests, func(c Comparison) figure { return r.dots(d, e, c) })
+		r.draw(s, e.Tests, func(c Comparison) figure { return r.dots(d, e, c) })
 	case study.ShowFrontier:
 		var all, near figures
 		for _, f := range e.Frontiers {
+			if !r.draws(f.Test) {
+				continue
+			}
 			all = append(all, r.plane(d, e, f, "frontier", ""))
 			if close := f.near(e.Compare); close != nil {
 				near = append(near, r.plane(d, e, *close, "near", ", loss up to "+percent(nearLoss)))
@@ -34,11 +37,13 @@ func (r *Report) addFigures(d *document, s *section, e Experiment) {
 	}
 }
 
-// draw adds a figure for each test.
-func (s *section) draw(tests []Comparison, each func(Comparison) figure) {
+// draw adds a figure for each test that charts are drawn of.
+func (r *Report) draw(s *section, tests []Comparison, each func(Comparison) figure) {
 	var all figures
 	for _, c := range tests {
-		all = append(all, each(c))
+		if r.draws(c.Test) {
+			all = append(all, each(c))
+		}
 	}
 	s.add(all)
 }

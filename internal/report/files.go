@@ -47,7 +47,8 @@ const (
 	MarkdownFile = "report.md"
 	LaTeXFile    = "report.tex"
 	DataFile     = "report.json" // all numbers, as they were measured; by it a report's folder is known
-	figureFolder = "figures"
+	figureFolder = "figures"     // of Markdown
+	singleFolder = "svg"
 	tableFolder  = "tables"
 )
 
@@ -100,10 +101,15 @@ func (r *Report) files(formats []Format) (map[string][]byte, error) {
 		case HTML:
 			files[PageFile] = d.page()
 		case Markdown:
-			files[MarkdownFile] = d.markdown()
-			d.addFigures(files)
+			text, sheets := d.markdown()
+			files[MarkdownFile] = text
+			for id, svg := range sheets {
+				files[figureFolder+"/"+id+".svg"] = svg
+			}
 		case SVG:
-			d.addFigures(files)
+			for _, f := range d.figures() {
+				files[singleFolder+"/"+f.id+".svg"] = f.File()
+			}
 		case CSV:
 			addTables(files, append(d.tables(), d.aside...), ".csv", table.CSV)
 		case LaTeX:
@@ -112,12 +118,6 @@ func (r *Report) files(formats []Format) (map[string][]byte, error) {
 		}
 	}
 	return files, nil
-}
-
-func (d *document) addFigures(files map[string][]byte) {
-	for _, f := range d.figures() {
-		files[figureFolder+"/"+f.id+".svg"] = f.File()
-	}
 }
 
 func addTables(files map[string][]byte, tables []tabular, ending string, format table.Format) {

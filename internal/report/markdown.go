@@ -5,13 +5,16 @@ import (
 	"regexp"
 	"strings"
 
+	"parley/internal/chart"
 	"parley/internal/table"
 )
 
-// markdown writes the document for GitHub and its like. Figures lie beside it
-// in a folder.
-func (d *document) markdown() []byte {
+// markdown writes the document for GitHub and its like, and returns the figures
+// that lie beside it by their names: those that stand side by side are one.
+func (d *document) markdown() (text []byte, sheets map[string][]byte) {
 	var b bytes.Buffer
+	used := ids{}
+	sheets = map[string][]byte{}
 	b.WriteString("# " + markdownLine(d.title) + "\n\n")
 	for i, line := range d.lead {
 		if i > 0 {
@@ -24,10 +27,49 @@ func (d *document) markdown() []byte {
 		b.WriteString("\n## " + markdownLine(s.title) + "\n")
 		for _, block := range s.blocks {
 			b.WriteByte('\n')
+			if side, ok := block.(figures); ok {
+				id, alt := used.next(side.name()), side.alt()
+				sheets[id] = side.sheet(id, alt)
+				b.WriteString("![" + markdownLine(alt) + "](" + figureFolder + "/" + id + ".svg)\n")
+				continue
+			}
 			writeMarkdown(&b, block)
 		}
 	}
-	return b.Bytes()
+	return b.Bytes(), sheets
+}
+
+// name is what the ids of the figures begin with.
+func (f figures) name() string {
+	words := strings.Split(f[0].id, "-")
+	for _, other := range f[1:] {
+		i, theirs := 0, strings.Split(other.id, "-")
+		for i < min(len(words), len(theirs)) && words[i] == theirs[i] {
+			i++
+		}
+		words = words[:i]
+	}
+	return strings.Join(words, " ")
+}
+
+func (f figures) alt() string {
+	alts := make([]string, len(f))
+	for i := range f {
+		alts[i] = f[i].alt
+	}
+	return strings.Join(alts, "; ")
+}
+
+// sheet returns the figures as one file.
+func (f figures) sheet(id, title string) []byte {
+	if len(f) == 1 {
+		return f[0].File()
+	}
+	s := chart.Sheet{ID: id, Title: title}
+	for _, one := range f {
+		s.Drawings = append(s.Drawings, one.Drawing)
+	}
+	return s.File()
 }
 
 func writeMarkdown(b *bytes.Buffer, block block) {
@@ -52,10 +94,6 @@ func writeMarkdown(b *bytes.Buffer, block block) {
 		b.WriteString(fence + "\n" + strings.TrimRight(printable(string(block)), "\n") + "\n" + fence + "\n")
 	case tabular:
 		_ = block.Write(b, table.Markdown) // a buffer takes everything
-	case figures:
-		for _, f := range block {
-			b.WriteString("![" + markdownLine(f.alt) + "](" + figureFolder + "/" + f.id + ".svg)\n")
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 
 	"parley/collection"
 	"parley/measure"
@@ -44,6 +45,8 @@ type Report struct {
 	Timings     *Timings      `json:"timings,omitempty"` // the only numbers that another run of the study does not repeat
 	Warnings    []Warning     `json:"warnings"`
 	Plan        string        `json:"plan"` // the plan's text
+
+	drawn []string // the tests that charts are drawn of; none: all
 }
 
 // Trials counts the trials of the plan.
@@ -93,7 +96,7 @@ func newReport(r *study.Results, times bool, planText string, queries queriesOf)
 	m := maker{results: r, queries: queries, report: &Report{
 		Study: r.Plan.Name, CodeVersion: r.CodeVersion, Seeds: r.Plan.Seeds, Measures: r.Measures,
 		Test: measure.StudentT, Correction: measure.Holm, Alpha: alpha,
-		Findings: []Finding{}, Warnings: []Warning{}, Plan: planText,
+		Findings: []Finding{}, Warnings: []Warning{}, Plan: planText, drawn: r.Plan.Report.Tests,
 	}}
 	if err := m.chooseMeasure(); err != nil {
 		return nil, err
@@ -178,6 +181,11 @@ func measured(s *study.System, test int) *study.Measured {
 		return nil
 	}
 	return s.Measured[test]
+}
+
+// draws tells whether charts are drawn of a test.
+func (r *Report) draws(test string) bool {
+	return len(r.drawn) == 0 || slices.Contains(r.drawn, test)
 }
 
 // titled returns the title, or else the name.

@@ -39,7 +39,10 @@ func allFiles(t *testing.T, r *Report) map[string][]byte {
 
 func TestGolden(t *testing.T) {
 	files := allFiles(t, newFixture(t).report(true))
-	for _, name := range []string{MarkdownFile, LaTeXFile, "tables/main-test-a.csv", "tables/frontier-test-b.tex", "figures/frontier-frontier-test-a.svg"} {
+	for _, name := range []string{MarkdownFile, LaTeXFile, "tables/main-test-a.csv", "tables/frontier-test-b.tex", "svg/frontier-frontier-test-a.svg", "figures/weight-r-10-test.svg"} {
+		if len(files[name]) == 0 {
+			t.Fatalf("there is no %s", name)
+		}
 		path := filepath.Join("testdata", filepath.Base(name))
 		if *update {
 			if err := os.WriteFile(path, files[name], 0o644); err != nil {
@@ -301,7 +304,7 @@ func TestHostile(t *testing.T) {
 	}
 	files := allFiles(t, r)
 	for name := range files {
-		if !regexp.MustCompile(`^((figures|tables)/[a-z0-9-]+\.(svg|csv|tex)|report\.(html|md|tex|json))$`).MatchString(name) {
+		if !regexp.MustCompile(`^((figures|svg|tables)/[a-z0-9-]+\.(svg|csv|tex)|report\.(html|md|tex|json))$`).MatchString(name) {
 			t.Errorf("a file is called %q", name)
 		}
 	}
