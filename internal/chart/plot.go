@@ -179,8 +179,34 @@ func (p *plot) references() {
 		if at-nameRoom < p.top {
 			at = last + nameRoom - 1
 		}
-		p.text("small halo", p.left+4, at, shorten(strings.Join(names, ", "), p.right-p.left))
+		p.referenceName(shorten(strings.Join(names, ", "), p.right-p.left), at)
 	}
+}
+
+// referenceName writes the name of a line at the end where fewer points are in
+// its way, the left where it makes no difference.
+func (p *plot) referenceName(name string, y float64) {
+	wide := textWidth(name) + 8
+	left, right := 0, 0
+	for _, s := range p.Series {
+		_, places := p.shown(s)
+		for _, q := range places {
+			if q.y < y-nameRoom-4 || q.y > y+6 {
+				continue
+			}
+			if q.x < p.left+wide {
+				left++
+			}
+			if q.x > p.right-wide {
+				right++
+			}
+		}
+	}
+	if right < left {
+		p.text("small halo end", p.right-4, y, name)
+		return
+	}
+	p.text("small halo", p.left+4, y, name)
 }
 
 // nameRoom is the height of a small line of text.
