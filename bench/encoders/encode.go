@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"encoding/binary"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +28,8 @@ func batches(ids [][]uint32, size int) []bert.Batch {
 	return all
 }
 
-// encode times the encoding of a file of sequences, a session a thread.
+// encode times the encoding of a file of sequences, a session a thread. The
+// longest batches come first, so that no thread waits long for another at the end.
 func (s *state) encode(r request) (answer, error) {
 	t, err := readTexts(r.Texts)
 	if err != nil {
@@ -36,6 +39,7 @@ func (s *state) encode(r request) (answer, error) {
 		t.IDs = t.IDs[:min(r.Count, len(t.IDs))]
 	}
 	all := batches(t.IDs, r.Batch)
+	slices.SortStableFunc(all, func(a, b bert.Batch) int { return cmp.Compare(len(b.IDs), len(a.IDs)) })
 	var terms atomic.Int64
 	begin, cpu := time.Now(), cpuSeconds()
 	s.each(all, func(_ int, vectors []sparse.Vector) {
