@@ -183,9 +183,7 @@ func (l *loader) trial(w *wanted, record *trialRecord) (*loaded, error) {
 		History: record.History, Best: record.Best, EndedEarly: record.EndedEarly, ModelBytes: record.ModelBytes, Notes: record.Notes,
 		Seconds: took.Training, dir: within(dir, trialsDir, w.Key), record: record, timing: took,
 	}
-	if record.Counts != nil {
-		t.Counts = *record.Counts
-	}
+	t.Counts = record.Counts
 	if info, err := os.Stat(filepath.Join(t.dir, modelDir)); err == nil && info.IsDir() {
 		t.Model = filepath.Join(t.dir, modelDir)
 	}

@@ -38,7 +38,7 @@ type trialRecord struct {
 	Mode        string            `json:"mode,omitempty"` // of a baseline
 	Seed        uint64            `json:"seed,omitempty"`
 	Failed      string            `json:"failed,omitempty"` // why it ended without a student
-	Counts      *distill.Counts   `json:"turns,omitempty"`
+	Counts      distill.Counts    `json:"turns,omitzero"`
 	Best        int               `json:"best_epoch,omitempty"`
 	EndedEarly  bool              `json:"ended_early,omitempty"`
 	History     []distill.Epoch   `json:"epochs,omitempty"`

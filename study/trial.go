@@ -132,8 +132,7 @@ func (t *trial) student(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	counts := result.Counts // a pointer into result would keep all that the training held for as long as the ledger is
-	t.record.Counts, t.record.Best, t.record.History = &counts, result.Best, result.History
+	t.record.Counts, t.record.Best, t.record.History = result.Counts, result.Best, result.History
 	t.record.EndedEarly, t.record.Notes = result.EndedEarly(), result.Notes
 	result.Plan.Student.From = t.wanted.plan.Student.From // where it lies here says nothing elsewhere
 	if err := move(t.checkpoint(), t.trained()); err != nil {
